@@ -1,0 +1,14 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+
+export const ROOT = path.join(__dirname, '../..');
+export const BENCH = path.join(ROOT, 'bench');
+/** Ignored by git. On the disk of the checkout, which is a real one more often than the system's temporary directory. */
+export const REPORTS = path.join(BENCH, 'reports');
+export const FLOW_ENTRY = path.join(ROOT, 'dist/src/main.js');
+
+export function scratchDirectory(): string {
+  const directory = path.join(REPORTS, 'scratch');
+  mkdirSync(directory, { recursive: true });
+  return directory;
+}

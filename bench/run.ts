@@ -1,0 +1,50 @@
+// npm run bench [-- <name> …] [--quick]: runs the benchmarks, prints markdown, leaves JSON in bench/reports/.
+// --quick shows in seconds that everything runs; its figures mean nothing.
+import { existsSync, rmSync } from 'node:fs';
+import { FAN_OUT, fanOut } from './fan-out';
+import { describeMachine } from './harness/machine';
+import { FLOW_ENTRY, scratchDirectory } from './harness/paths';
+import { canPin, pinLoad } from './harness/pinning';
+import { type Report, toMarkdown, writeReport } from './harness/report';
+
+interface Benchmark {
+  readonly run: () => Promise<Report>;
+  readonly quick: () => Promise<Report>;
+}
+
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  'fan-out': {
+    run: () => fanOut(FAN_OUT),
+    quick: () =>
+      fanOut({ sessions: 2, clientsPerSession: 2, rates: [20, 50], rounds: 1, warmUpMs: 100, measureMs: 300 }),
+  },
+};
+
+async function main(args: readonly string[]): Promise<void> {
+  const isQuick = args.includes('--quick');
+  const asked = args.filter((arg) => !arg.startsWith('--'));
+  const names = asked.length > 0 ? asked : Object.keys(BENCHMARKS);
+  const unknown = names.filter((name) => !Object.hasOwn(BENCHMARKS, name));
+  if (unknown.length > 0) throw new Error(`no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHMARKS).join(', ')}`);
+  if (!existsSync(FLOW_ENTRY)) throw new Error('dist/ is missing: npm run build');
+
+  const machine = describeMachine();
+  pinLoad();
+  if (!canPin) console.error('no taskset, or one core only: server and load share what there is');
+  for (const name of names) {
+    const benchmark = BENCHMARKS[name];
+    if (!benchmark) continue;
+    const startedAt = performance.now();
+    const report = await (isQuick ? benchmark.quick() : benchmark.run());
+    console.log(toMarkdown(isQuick ? `${name} (quick: the figures mean nothing)` : name, report, machine), '\n');
+    const file = writeReport(name, report, machine);
+    console.error(`${name}: ${((performance.now() - startedAt) / 1_000).toFixed(0)} s, ${file}`);
+  }
+}
+
+main(process.argv.slice(2))
+  .catch((fault: unknown) => {
+    console.error(fault instanceof Error ? fault.message : fault);
+    process.exitCode = 1;
+  })
+  .finally(() => rmSync(scratchDirectory(), { recursive: true, force: true }));

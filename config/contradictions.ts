@@ -1,0 +1,28 @@
+import type { SettingName, Settings } from './schema';
+
+interface Contradiction {
+  /** The settings that contradict each other; the first one is named as the fault. */
+  readonly between: readonly [SettingName, ...SettingName[]];
+  readonly holds: (read: Settings) => boolean;
+  readonly message: string;
+}
+
+/** What each value allows, but not the values together. */
+export const contradictions: readonly Contradiction[] = [
+  {
+    between: ['authMode', 'nodeEnv', 'allowOpenAuth'],
+    holds: (read) => read.authMode === 'open' && read.nodeEnv === 'production' && !read.allowOpenAuth,
+    message:
+      'open lets everyone in; NODE_ENV=production refuses it unless ALLOW_OPEN_AUTH=true says that this is meant',
+  },
+  {
+    between: ['maxOperationBytes', 'maxBatchBytes'],
+    holds: (read) => read.maxOperationBytes > read.maxBatchBytes,
+    message: 'must not be more than MAX_BATCH_BYTES, or such an operation fits no batch',
+  },
+  {
+    between: ['maxBatchBytes', 'maxUnsavedBytes'],
+    holds: (read) => read.maxBatchBytes > read.maxUnsavedBytes,
+    message: 'must not be more than MAX_UNSAVED_BYTES, or such a batch is never accepted',
+  },
+];

@@ -1,0 +1,123 @@
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { stopDeadlineMs } from './stop-deadline.json';
+import { bytes, choice, flag, integer, milliseconds } from './value-types';
+
+/** Longest text V8 can surely hold and JSON can surely escape; a frame is one text. */
+const MAX_FRAME_BYTES = 67_108_864;
+
+const hostName = z
+  .string()
+  .regex(/^[A-Za-z0-9.:_-]{1,255}$/, { error: 'must be localhost, an IP address or a host name', abort: true })
+  .refine((host) => !host.includes(':') || isIP(host) === 6, {
+    error: 'must be localhost, an IP address or a host name',
+  });
+
+const originList = z
+  .string()
+  .transform((list) =>
+    list
+      .split(',')
+      .map((origin) => origin.trim())
+      .filter((origin) => origin !== ''),
+  )
+  .refine((origins) => origins.every((origin) => origin === '*' || isOrigin(origin)), {
+    error: 'must be a comma-separated list of origins like https://example.com (no path), or *',
+  })
+  .prefault('');
+
+/** A flag of a service whose Redis backend is not built yet: refused rather than ignored. */
+const redisFlag = flag(false).refine((isOn) => !isOn, {
+  error: 'this version has no Redis backend; set it to false',
+});
+
+/**
+ * Every environment variable, in the order of `.env.development`: name → how it is read, its default, what it is for.
+ * A variable `SAVE_INTERVAL_MS` is the field `saveIntervalMs` of the configuration.
+ */
+export const settings = z.object({
+  port: integer(3001, 0, 65_535).describe('TCP port. 0 takes a free one.'),
+  host: hostName
+    .prefault('localhost')
+    .describe(
+      'Where to listen. localhost: 127.0.0.1 and ::1, this machine only. 0.0.0.0 or :: : every network, as a container needs.',
+    ),
+  nodeEnv: choice(['development', 'production', 'test'], 'development').describe(
+    'production refuses what is only safe on a developer machine.',
+  ),
+  instanceId: z
+    .string()
+    .regex(/^[A-Za-z0-9._~-]{1,128}$/, { error: 'must be 1 to 128 of A-Z a-z 0-9 . _ ~ -' })
+    .optional()
+    .describe('Name of this process in logs and /health. Unset: made of host name, process id and a random part.'),
+  logLevel: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info').describe(
+    'Least severe level that is logged.',
+  ),
+
+  useRedisWebsockets: redisFlag.describe('WebSocket Manager on Redis. This version: in memory only.'),
+  useRedisCollaboration: redisFlag.describe('Collaboration Service on Redis. This version: in memory only.'),
+  useRedisEventOrdering: redisFlag.describe('Event Ordering Service on Redis. This version: in memory only.'),
+
+  documentStore: choice(['lmdb', 'memory'], 'lmdb').describe(
+    'Where documents are kept. lmdb: files on this machine. memory: nowhere, gone with the process.',
+  ),
+  documentDir: z
+    .string()
+    .transform((path) => resolve(path))
+    .prefault('./data')
+    .describe('Directory of the lmdb store. Must not be on a network file system.'),
+  documentDurability: choice(['fsync', 'buffered'], 'fsync').describe(
+    'What "saved" survives. fsync: loss of power. buffered: the death of the process, not of the machine.',
+  ),
+  historyDays: integer(90, 0, 36_500).describe('Days that entries below the latest snapshot are kept.'),
+
+  saveIntervalMs: milliseconds(20, 0).describe(
+    'Longest time from the first unsaved entry to its flush (group commit).',
+  ),
+  saveStallMs: milliseconds(5_000).describe('Saving stands still for this long: /health/ready fails.'),
+  fanoutIntervalMs: milliseconds(10, 0).describe('A busy session sends at most one frame per this time.'),
+  auditIntervalMs: milliseconds(1_000).describe('How often heads are compared, so that a lost hint is repaired.'),
+  sessionIdleMs: milliseconds(60_000).describe('A session without connections is closed after this time.'),
+  participantLeaseMs: milliseconds(30_000, 1_000).describe('A participant who is not renewed for this long is gone.'),
+  stopDeadlineMs: milliseconds(stopDeadlineMs, 1_000).describe('Longest time an orderly stop may take.'),
+
+  maxOperationBytes: bytes(1_048_576, 1, MAX_FRAME_BYTES).describe('Largest operation.'),
+  maxBatchOperations: integer(256, 1, 65_536).describe('Most operations in one batch.'),
+  maxBatchBytes: bytes(2_097_152, 1, MAX_FRAME_BYTES).describe('Largest batch.'),
+  maxInFlightBatches: integer(64, 1, 65_536).describe('Batches of one client that may wait for their answer.'),
+  maxUnsavedBytes: bytes(67_108_864).describe('Unsaved operations this process holds; beyond it, clients keep theirs.'),
+  ringEntries: integer(1_024, 1, 1_048_576).describe('Latest entries of an open session held for rejoins without I/O.'),
+  ringBytes: bytes(2_097_152).describe('The same in bytes; whichever is reached first.'),
+  slowConsumerBytes: bytes(4_194_304, 65_536).describe('A connection with this much unread is cut off and catches up.'),
+  snapshotEntries: integer(500, 1, 1_000_000).describe('A snapshot is made after this many entries.'),
+  snapshotBytes: bytes(262_144).describe('The same in bytes; whichever is reached first.'),
+  awarenessIntervalMs: milliseconds(50, 0).describe('A session sends at most one awareness frame per this time.'),
+  awarenessBytesPerSecond: bytes(65_536, 1_024).describe('Awareness one connection receives at most.'),
+
+  flowSecret: z
+    .string()
+    .min(16, { error: 'must be at least 16 characters long' })
+    .optional()
+    .describe('Signs client ids. Unset: one is made and kept in DOCUMENT_DIR.'),
+  authMode: choice(['open'], 'open').describe('Who may connect. open: everyone, by the name they give.'),
+  allowOpenAuth: flag(false).describe('NODE_ENV=production refuses AUTH_MODE=open unless this is true.'),
+  allowedOrigins: originList.describe(
+    'Origins whose pages may connect, comma-separated; * for any. Empty: pages of the same host name and of localhost.',
+  ),
+});
+
+export type Settings = z.infer<typeof settings>;
+export type SettingName = keyof Settings;
+
+export const settingNames: readonly SettingName[] = settings.keyof().options;
+
+/** Variables whose value is never repeated in a message. */
+export const secretSettings: ReadonlySet<string> = new Set<SettingName>(['flowSecret']);
+
+/** The variable of a setting: `saveIntervalMs` is read from `SAVE_INTERVAL_MS`. */
+export const variableOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
+}

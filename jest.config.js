@@ -1,0 +1,19 @@
+// One configuration for both runs: `npm test` takes *.test.ts, `npm run test:long` takes *.long.ts (jest.long.config.js).
+/** @type {import('jest').Config} */
+module.exports = {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/tests'],
+  testMatch: ['**/*.test.ts'],
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
+        module: { type: 'commonjs' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
+  // A suite that starts servers needs more than jest's 5 s when the machine has two busy cores.
+  testTimeout: 30_000,
+};

@@ -1,0 +1,33 @@
+// npm run check: everything about the code that can be known without running it. All steps run, also after a failure.
+
+const { spawnSync } = require('node:child_process');
+const path = require('node:path');
+
+const ROOT = path.join(__dirname, '..');
+/** Server; client and tools see the DOM too; tests and benchmarks; these scripts. */
+const PROJECTS = ['.', 'src/client', 'src/tools', 'tests', 'scripts'];
+
+/** @type {Array<[name: string, command: string, ...args: string[]]>} */
+const STEPS = [
+  ...PROJECTS.map(
+    (project) => /** @type {[string, string, ...string[]]} */ ([`types ${project}`, 'tsc', '--noEmit', '-p', project]),
+  ),
+  ['lint', 'oxlint', '--deny-warnings'],
+  ['format', 'biome', 'format', '--max-diagnostics=none', '.'],
+  ['directions', 'tsx', 'scripts/check-directions.ts'],
+  ['docs in step', 'tsx', 'scripts/check-docs.ts'],
+];
+
+const failed = STEPS.filter(([name, command, ...args]) => {
+  const file = path.isAbsolute(command) ? command : path.join(ROOT, 'node_modules/.bin', command);
+  const { status, stdout, stderr, error } = spawnSync(file, args, { cwd: ROOT, encoding: 'utf8' });
+  const isFailed = status !== 0;
+  console.log(`${isFailed ? '✗' : '✓'} ${name}`);
+  if (isFailed) console.log(error?.message ?? `${stdout}${stderr}`);
+  return isFailed;
+});
+
+if (failed.length > 0) {
+  console.log(`check failed: ${failed.map(([name]) => name).join(', ')}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,36 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { ClientCredentials } from '../protocol/schemas';
+
+/** 120 bits: not to be guessed, and never met twice. */
+const CLIENT_ID_BYTES = 15;
+
+/** Client ids are issued here and signed for one session and one user, so that nobody can speak for another client. */
+export class ClientIdentity {
+  readonly #readSecret: () => Promise<string>;
+  #secret = '';
+
+  constructor(readSecret: () => Promise<string>) {
+    this.#readSecret = readSecret;
+  }
+
+  async start(): Promise<void> {
+    this.#secret = await this.#readSecret();
+  }
+
+  issue(sessionId: string, userId: string): ClientCredentials {
+    const clientId = randomBytes(CLIENT_ID_BYTES).toString('base64url');
+    return { clientId, signature: this.#sign(sessionId, userId, clientId) };
+  }
+
+  verify(sessionId: string, userId: string, { clientId, signature }: ClientCredentials): boolean {
+    const expected = Buffer.from(this.#sign(sessionId, userId, clientId));
+    const given = Buffer.from(signature);
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  }
+
+  #sign(sessionId: string, userId: string, clientId: string): string {
+    if (this.#secret === '') throw new Error('ClientIdentity is used before it was started');
+    // JSON keeps the three apart whatever characters an embedder's user ids have.
+    return createHmac('sha256', this.#secret).update(JSON.stringify([sessionId, userId, clientId])).digest('base64url');
+  }
+}

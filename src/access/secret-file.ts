@@ -1,0 +1,30 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, link, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const SECRET_BYTES = 32;
+const FILE_NAME = 'flow-secret';
+
+export const randomSecret = (): string => randomBytes(SECRET_BYTES).toString('base64url');
+
+/** The secret kept beside the documents, made on first use. Processes that start together agree on one. */
+export async function keptSecret(directory: string): Promise<string> {
+  const path = join(directory, FILE_NAME);
+  await mkdir(directory, { recursive: true });
+  try {
+    return await readFile(path, 'utf8');
+  } catch (fault) {
+    if (!(fault instanceof Error && 'code' in fault && fault.code === 'ENOENT')) throw fault;
+  }
+  // Written aside and linked into place: whoever reads the name reads a whole secret, and only the first link succeeds.
+  const aside = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  await writeFile(aside, randomSecret(), { mode: 0o600, flag: 'wx' });
+  try {
+    await link(aside, path);
+  } catch (fault) {
+    if (!(fault instanceof Error && 'code' in fault && fault.code === 'EEXIST')) throw fault;
+  } finally {
+    await rm(aside, { force: true });
+  }
+  return readFile(path, 'utf8');
+}

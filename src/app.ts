@@ -1,0 +1,53 @@
+import { createServer } from 'node:http';
+import express from 'express';
+import type { Config } from '../config/load-config';
+import { createFlow, type FlowOptions, type StopReport } from './flow';
+import { listen, type Listening } from './lib/listen';
+import { createLogger, type Logger } from './lib/logger';
+
+/** The stand-alone server: an Express app and an HTTP server of its own around one flow. */
+export interface App {
+  /** Resolves when connections are accepted. */
+  start(): Promise<void>;
+  stop(): Promise<StopReport>;
+  /** Where the server is reached, such as http://localhost:3001. Only after `start`. */
+  readonly url: string;
+}
+
+export function createApp(
+  config: Config,
+  options: Omit<FlowOptions, 'httpServer' | 'config'> & { log?: Logger } = {},
+): App {
+  const log = options.log ?? createLogger({ level: config.logLevel, instanceId: config.instanceId });
+  const web = express();
+  web.disable('x-powered-by');
+  const httpServer = createServer(web);
+  const flow = createFlow({ ...options, httpServer, config, log });
+  web.use(flow.router);
+  let listening: Listening | undefined;
+
+  return {
+    async start() {
+      await flow.start();
+      try {
+        listening = await listen(httpServer, config.host, config.port);
+      } catch (fault) {
+        await flow.stop();
+        throw fault;
+      }
+      log.info({ addresses: listening.addresses, port: listening.port }, `Flow Backend listens on ${this.url}`);
+    },
+    async stop() {
+      const report = await flow.stop();
+      listening?.stop();
+      httpServer.closeAllConnections();
+      log.info({ ...report }, 'stopped');
+      return report;
+    },
+    get url() {
+      if (!listening) throw new Error('The server does not listen yet.');
+      const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+      return `http://${host}:${listening.port}`;
+    },
+  };
+}

@@ -1,0 +1,253 @@
+import { io, type Socket } from 'socket.io-client';
+import type { FlowError } from '../protocol/errors';
+import type { Acknowledgement, AnnouncementName, Announcements, Replies, RequestInputs, RequestName } from '../protocol/schemas';
+import { Backoff, type BackoffOptions } from './backoff';
+import { Emitter } from './emitter';
+import { readRefusal, unanswered, type Refusal } from './refusals';
+import { Timers, type Clock } from './timers';
+
+export type ConnectionStatus =
+  | { readonly state: 'idle' }
+  | { readonly state: 'connecting' }
+  | { readonly state: 'connected' }
+  /** Not connected; the next attempt comes by itself. */
+  | { readonly state: 'waiting'; readonly retryInMs: number; readonly reason: string }
+  /** The server will not have us: somebody must do something (sign in, update) and call `connect` again. */
+  | { readonly state: 'refused'; readonly reason: FlowError }
+  | { readonly state: 'closed' };
+
+export interface ConnectionEvents {
+  status: ConnectionStatus;
+}
+
+export interface ConnectionOptions {
+  readonly url: string;
+  /** Path of the Socket.IO endpoint. */
+  readonly path?: string | undefined;
+  readonly token?: string | (() => string | Promise<string>) | undefined;
+  /** Of the wire. */
+  readonly clientVersion: number;
+  readonly backoff: BackoffOptions;
+  readonly connectDeadlineMs: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** How a request ends: exactly one of the two is called, once, in the order in which answers arrive. */
+export interface Answer<Name extends RequestName> {
+  readonly onReply: (reply: Replies[Name]) => void;
+  readonly onRefusal: (refusal: Refusal) => void;
+}
+
+/** What a session needs of its connection. */
+export type Link = Pick<
+  Connection,
+  'status' | 'isConnected' | 'events' | 'announcements' | 'connect' | 'recycle' | 'request' | 'send'
+>;
+
+/** A connection that stood at least this long was no accident of a server that takes us and drops us at once. */
+const STABLE_MS = 1_000;
+
+/** One Socket.IO connection that comes back by itself (CL3). Requests are answered in order, within a deadline, or refused. */
+export class Connection {
+  readonly events = new Emitter<ConnectionEvents>();
+  readonly announcements = new Emitter<Announcements>();
+  readonly #options: ConnectionOptions;
+  readonly #timers: Timers;
+  readonly #backoff: Backoff;
+  readonly #unansweredRequests = new Set<(refusal: Refusal) => void>();
+  #status: ConnectionStatus = { state: 'idle' };
+  #socket: Socket | null = null;
+  #connectedAtMs = 0;
+  #lastDelayMs = 0;
+  /** When a draining server asked to be tried again, or another one in its place. */
+  #reconnectAtMs: number | null = null;
+  #cancelDrain: (() => void) | null = null;
+  #cancelRetry: (() => void) | null = null;
+  #stopListeningForNetwork: (() => void) | null = null;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#timers = new Timers(options.clock);
+    this.#backoff = new Backoff(options.backoff, options.random);
+  }
+
+  get status(): ConnectionStatus {
+    return this.#status;
+  }
+
+  get isConnected(): boolean {
+    return this.#status.state === 'connected';
+  }
+
+  get resources(): { sockets: number; timers: number; requests: number } {
+    return { sockets: this.#socket ? 1 : 0, timers: this.#timers.size, requests: this.#unansweredRequests.size };
+  }
+
+  connect(): void {
+    const { state } = this.#status;
+    if (state === 'idle' || state === 'refused') this.#open();
+  }
+
+  close(): void {
+    this.#stopWaiting();
+    this.#dropSocket('The client was closed.', { state: 'closed' });
+    this.#timers.clear();
+    this.events.clear();
+    this.announcements.clear();
+  }
+
+  /** Gives the connection up and makes a new one: the other side no longer answers on this one. */
+  recycle(reason: string): void {
+    if (this.#socket) this.#onLost(reason, 0);
+  }
+
+  request<Name extends RequestName>(
+    name: Name,
+    payload: RequestInputs[Name],
+    deadlineMs: number,
+    { onReply, onRefusal }: Answer<Name>,
+  ): void {
+    const socket = this.#socket;
+    if (!socket || !this.isConnected) {
+      onRefusal(unanswered('There is no connection.'));
+      return;
+    }
+    const refuse = (refusal: Refusal): void => {
+      if (settle()) onRefusal(refusal);
+    };
+    const cancelDeadline = this.#timers.after(deadlineMs, () => refuse(unanswered(`${name} was not answered in ${deadlineMs} ms.`)));
+    const settle = (): boolean => {
+      cancelDeadline();
+      return this.#unansweredRequests.delete(refuse);
+    };
+    this.#unansweredRequests.add(refuse);
+    socket.emit(name, payload, (acknowledgement: Acknowledgement<Name>) => {
+      if (acknowledgement.status === 'ok') {
+        if (settle()) onReply(acknowledgement);
+      } else {
+        refuse(readRefusal(acknowledgement.error) ?? unanswered(`${name} was answered in a way this client does not understand.`));
+      }
+    });
+  }
+
+  /** Sends without waiting for an answer; while there is no connection, nothing. */
+  send<Name extends RequestName>(name: Name, payload: RequestInputs[Name]): void {
+    if (this.isConnected) this.#socket?.emit(name, payload);
+  }
+
+  #open(): void {
+    this.#setStatus({ state: 'connecting' });
+    const { url, path, connectDeadlineMs } = this.#options;
+    const socket = io(url, {
+      ...(path === undefined ? {} : { path }),
+      transports: ['websocket'],
+      // Every attempt has a socket of its own, so that nothing of an old one can reach the new one.
+      forceNew: true,
+      autoConnect: false,
+      reconnection: false,
+      timeout: connectDeadlineMs,
+      auth: (answer) => {
+        this.#credentials().then(
+          (credentials) => answer(credentials),
+          (cause: unknown) => {
+            if (socket === this.#socket) this.#onLost(`The token could not be had: ${String(cause)}`, 0);
+          },
+        );
+      },
+    });
+    this.#socket = socket;
+    socket.on('connect', () => this.#onConnected());
+    socket.on('disconnect', (reason) => this.#onLost(reason, 0));
+    socket.on('connect_error', (fault) => this.#onConnectError(fault));
+    const hear = <Name extends AnnouncementName>(name: Name): void => {
+      socket.on(name as string, (payload: Announcements[Name]) => this.announcements.emit(name, payload));
+    };
+    hear('operation:batch');
+    hear('operation:saved');
+    hear('session:forked');
+    hear('session:participants');
+    hear('session:renamed');
+    hear('session:closed');
+    hear('awareness:update');
+    socket.on('server:draining', ({ reconnectAfterMs }: Announcements['server:draining']) => this.#onDraining(reconnectAfterMs));
+    socket.connect();
+  }
+
+  async #credentials(): Promise<{ token?: string; clientVersion: number }> {
+    const { token, clientVersion } = this.#options;
+    const current = typeof token === 'function' ? await token() : token;
+    return { clientVersion, ...(current === undefined ? {} : { token: current }) };
+  }
+
+  #onConnected(): void {
+    this.#connectedAtMs = this.#timers.now();
+    this.#reconnectAtMs = null;
+    this.#setStatus({ state: 'connected' });
+  }
+
+  /** What is in flight is still answered; the server ends the connection when it is done, and we at the time it named. */
+  #onDraining(reconnectAfterMs: number): void {
+    this.#reconnectAtMs = this.#timers.now() + reconnectAfterMs;
+    this.#cancelDrain?.();
+    this.#cancelDrain = this.#timers.after(reconnectAfterMs, () => this.#onLost('The server is draining.', 0));
+  }
+
+  #onConnectError(fault: Error & { data?: unknown }): void {
+    const refusal = readRefusal(fault.data);
+    if (refusal?.action === 'stop') {
+      this.#dropSocket(refusal.error.message, { state: 'refused', reason: refusal.error });
+      return;
+    }
+    this.#onLost(refusal?.error.message ?? fault.message, refusal?.error.details.retryAfterMs ?? 0);
+  }
+
+  #onLost(reason: string, retryAfterMs: number): void {
+    const wasConnected = this.isConnected;
+    const upMs = this.#timers.now() - this.#connectedAtMs;
+    if (wasConnected && upMs > Math.max(STABLE_MS, this.#lastDelayMs)) this.#backoff.reset();
+    const drainedMs = this.#reconnectAtMs === null ? 0 : this.#reconnectAtMs - this.#timers.now();
+    this.#reconnectAtMs = null;
+    const retryInMs = drainedMs > 0 ? drainedMs : this.#backoff.nextMs(retryAfterMs);
+    this.#lastDelayMs = retryInMs;
+    this.#cancelRetry = this.#timers.after(retryInMs, () => this.#retry());
+    this.#stopListeningForNetwork = onNetworkBack(() => this.#retry());
+    this.#dropSocket(reason, { state: 'waiting', retryInMs, reason });
+  }
+
+  #retry(): void {
+    this.#stopWaiting();
+    this.#open();
+  }
+
+  #stopWaiting(): void {
+    this.#cancelRetry?.();
+    this.#cancelRetry = null;
+    this.#stopListeningForNetwork?.();
+    this.#stopListeningForNetwork = null;
+  }
+
+  /** The status changes before anybody hears that a request failed, so that nobody asks again on the dead socket. */
+  #dropSocket(reason: string, status: ConnectionStatus): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#cancelDrain?.();
+    this.#cancelDrain = null;
+    socket?.removeAllListeners();
+    socket?.disconnect();
+    this.#setStatus(status);
+    for (const refuse of [...this.#unansweredRequests]) refuse(unanswered(reason));
+  }
+
+  #setStatus(status: ConnectionStatus): void {
+    this.#status = status;
+    this.events.emit('status', status);
+  }
+}
+
+/** A browser knows when the network is back; waiting out the delay then would only annoy. */
+function onNetworkBack(run: () => void): () => void {
+  if (typeof window === 'undefined') return () => {};
+  window.addEventListener('online', run, { once: true });
+  return () => window.removeEventListener('online', run);
+}

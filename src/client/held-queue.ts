@@ -1,0 +1,357 @@
+import type { WireEntry } from '../protocol/entry';
+import type { FlowError } from '../protocol/errors';
+import type { Mark } from '../protocol/positions';
+import { isSameOperation, type HeldOperation } from './held-operation';
+
+export type BatchState =
+  /** To be sent, or sent again. */
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'in-flight' }
+  /** The server said it is ordered; only its delivery proves it (CL2). */
+  | { readonly kind: 'accepted'; readonly seq: number; readonly isDuplicate: boolean }
+  | { readonly kind: 'ordered'; readonly epoch: number; readonly seq: number };
+
+/**
+ * Operations that are sent together. Once a batch has its number, its grouping stays: the server may have accepted it without
+ * our hearing of it, and takes or refuses a batch only as a whole.
+ */
+export interface HeldBatch {
+  readonly operations: readonly HeldOperation[];
+  /** Of a proposal: where it must be placed, or not at all. */
+  readonly base: Mark | null;
+  readonly clientId: string;
+  /** Of its first operation. */
+  readonly clientSeq: number;
+  readonly state: BatchState;
+  /** What a stored copy of the queue must have before the batch may be sent: see `HeldQueue.version`. */
+  readonly version: number;
+}
+
+export type StoredBatch = Pick<HeldBatch, 'operations' | 'base' | 'clientId' | 'clientSeq'>;
+
+interface Batch extends HeldBatch {
+  /** Place among everything ever held here; no number of the wire. */
+  readonly order: number;
+  clientId: string;
+  clientSeq: number;
+  state: BatchState;
+  version: number;
+}
+
+export interface HeldCounts {
+  /** Operations that are not known to be ordered. */
+  readonly unsent: number;
+  /** Operations that are ordered, but not saved. */
+  readonly ordered: number;
+  /** Operations that are saved, since the queue was made. */
+  readonly saved: number;
+}
+
+/** EO10: what the server takes in one batch. A little below, for the commas and brackets around the operations. */
+const MAX_BATCH_OPERATIONS = 256;
+const MAX_BATCH_BYTES = 2_000_000;
+
+const WAITING: BatchState = { kind: 'waiting' };
+
+export const lastClientSeqOf = ({ clientSeq, operations }: StoredBatch): number => clientSeq + operations.length - 1;
+
+const sizeOf = (batches: readonly StoredBatch[]): number => batches.reduce((count, { operations }) => count + operations.length, 0);
+
+const bytesOf = (operations: readonly HeldOperation[]): number => operations.reduce((sum, { bytes }) => sum + bytes, 0);
+
+/**
+ * Everything submitted and not yet saved (CL1): ordered batches, then open ones, which have a number but no known place, then
+ * operations that were never sent. A pure state machine: it neither sends nor waits.
+ */
+export class HeldQueue {
+  /** By seq. */
+  #ordered: Batch[] = [];
+  /** In the order of submission. */
+  #open: Batch[] = [];
+  #pending: HeldOperation[] = [];
+  #clientId: string | null = null;
+  /** The highest number the server is known to have. */
+  #lastSeen = 0;
+  /** Numbers up to this one were seen in the history with other operations than ours: another tab spoke for this client. */
+  #lastTaken = 0;
+  #nextOrder = 0;
+  #version = 0;
+  #bytes = 0;
+  #openOperations = 0;
+  /** Ordered, and not saved. */
+  #orderedOperations = 0;
+  #savedOperations = 0;
+  #savedSeq = 0;
+
+  /** Grows with every change. */
+  get version(): number {
+    return this.#version;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#ordered.length + this.#open.length + this.#pending.length === 0;
+  }
+
+  get counts(): HeldCounts {
+    return { unsent: this.#openOperations + this.#pending.length, ordered: this.#orderedOperations, saved: this.#savedOperations };
+  }
+
+  get ordered(): readonly HeldBatch[] {
+    return this.#ordered;
+  }
+
+  get open(): readonly HeldBatch[] {
+    return this.#open;
+  }
+
+  get pending(): readonly HeldOperation[] {
+    return this.#pending;
+  }
+
+  hold(operations: readonly HeldOperation[]): void {
+    this.#version += 1;
+    for (const operation of operations) this.#pending.push(operation);
+    this.#bytes += bytesOf(operations);
+  }
+
+  /** A proposal is a batch of its own from the start. */
+  holdProposal(operations: readonly HeldOperation[], base: Mark, clientId: string): HeldBatch {
+    this.#bytes += bytesOf(operations);
+    return this.#seal(operations, base, clientId);
+  }
+
+  /** What a stored queue held: batches that may have been sent, then operations that were not. They come before all else. */
+  restore(clientId: string | null, batches: readonly StoredBatch[], pending: readonly HeldOperation[]): void {
+    this.#version += 1;
+    this.#clientId = clientId;
+    this.#open = batches.map((batch, order) => ({ ...batch, order, version: this.#version, state: WAITING }));
+    this.#nextOrder = batches.length;
+    this.#openOperations = sizeOf(batches);
+    this.#pending = [...pending, ...this.#pending];
+    this.#bytes = bytesOf([...batches.flatMap(({ operations }) => operations), ...this.#pending]);
+  }
+
+  /** The next batch to send, made of pending operations where none waits; null: nothing to send. */
+  nextToSend(): HeldBatch | null {
+    const waiting = this.#open.find(({ state }) => state.kind === 'waiting');
+    if (waiting) return waiting;
+    if (this.#pending.length === 0 || this.#clientId === null) return null;
+    let bytes = 0;
+    let count = 0;
+    for (const operation of this.#pending) {
+      // A comma each.
+      bytes += operation.bytes + 1;
+      if (count === MAX_BATCH_OPERATIONS || (count > 0 && bytes > MAX_BATCH_BYTES)) break;
+      count += 1;
+    }
+    return this.#seal(this.#pending.splice(0, count), null, this.#clientId);
+  }
+
+  setState(batch: HeldBatch, state: Exclude<BatchState, { kind: 'ordered' }>): void {
+    const open = this.#open.find((other) => other === batch);
+    if (open) open.state = state;
+  }
+
+  /** Nothing is on its way any more: what was sent and not delivered has an unknown fate. */
+  forgetWhatWasSent(): void {
+    for (const batch of this.#open) batch.state = WAITING;
+  }
+
+  /** The server takes nothing that begins before `clientSeq` and ends behind it: it has the first part already. */
+  splitAt(clientSeq: number): void {
+    if (this.#clientId !== null) this.#splitAt(this.#clientId, clientSeq);
+  }
+
+  /**
+   * An entry of the history. `own`: it is ours, and what it confirms is ordered now. `taken`: it has our name and a number of
+   * ours, but other operations; it is to be treated like a remote one, and ours need other numbers (CL2).
+   */
+  confirm(entry: WireEntry): 'own' | 'remote' | 'taken' {
+    const { clientId, clientSeq: last, seq, epoch } = entry;
+    const first = last - entry.operations.length + 1;
+    if (clientId === this.#clientId) this.#lastSeen = Math.max(this.#lastSeen, last);
+    const start = this.#open.findIndex((batch) => batch.clientId === clientId && lastClientSeqOf(batch) >= first);
+    const candidate = this.#open[start];
+    if (!candidate || candidate.clientSeq > last) return 'remote';
+    if (!this.#matches(entry, start, first)) {
+      this.#noteTaken(clientId, last);
+      return 'taken';
+    }
+    this.#splitAt(clientId, first);
+    this.#splitAt(clientId, last + 1);
+    this.#moveToOrdered(
+      (batch) => batch.clientId === clientId && batch.clientSeq >= first && lastClientSeqOf(batch) <= last,
+      { epoch, seq },
+    );
+    return 'own';
+  }
+
+  /** The server says that it has a number of ours, and the history up to there does not show it: somebody else used it. */
+  noteNotInHistory(batch: HeldBatch): void {
+    this.#noteTaken(batch.clientId, lastClientSeqOf(batch));
+  }
+
+  /** What was sent under numbers up to `lastClientSeq` and did not come with an entry is part of the snapshot at `seq`. */
+  noteInSnapshot(lastClientSeq: number, epoch: number, seq: number): void {
+    const clientId = this.#clientId;
+    if (clientId === null) return;
+    this.#splitAt(clientId, lastClientSeq + 1);
+    this.#moveToOrdered(
+      (batch) => batch.clientId === clientId && lastClientSeqOf(batch) <= lastClientSeq && batch.clientSeq > this.#lastTaken,
+      { epoch, seq },
+    );
+  }
+
+  noteSaved(seq: number): void {
+    for (const batch of this.#ordered) {
+      if (seqOf(batch) > seq) break;
+      if (seqOf(batch) <= this.#savedSeq) continue;
+      this.#orderedOperations -= batch.operations.length;
+      this.#savedOperations += batch.operations.length;
+      for (const { receipt } of batch.operations) receipt?.noteSaved();
+    }
+    this.#savedSeq = Math.max(this.#savedSeq, seq);
+  }
+
+  /** Lets go of what is saved and can no longer be rolled back. Answers how many operations. */
+  release(seq: number): number {
+    const kept = this.#ordered.findIndex((batch) => seqOf(batch) > seq);
+    const released = this.#ordered.splice(0, kept < 0 ? this.#ordered.length : kept);
+    if (released.length === 0) return 0;
+    this.#version += 1;
+    for (const { operations } of released) this.#bytes -= bytesOf(operations);
+    return sizeOf(released);
+  }
+
+  /** The history after `seq` is void: what of ours was in it has no place any more. */
+  rollBackAfter(seq: number): void {
+    const isVoid = (batch: Batch): boolean => seqOf(batch) > seq;
+    const reopened = this.#ordered.filter(isVoid);
+    this.#savedOperations -= sizeOf(reopened.filter((batch) => seqOf(batch) <= this.#savedSeq));
+    this.#ordered = this.#ordered.filter((batch) => !isVoid(batch));
+    for (const batch of reopened) batch.state = WAITING;
+    this.#open = [...reopened, ...this.#open].sort((a, b) => a.order - b.order);
+    this.#openOperations += sizeOf(reopened);
+    this.#savedSeq = Math.min(this.#savedSeq, seq);
+    this.#orderedOperations = sizeOf(this.#ordered.filter((batch) => seqOf(batch) > this.#savedSeq));
+    this.#lastTaken = 0;
+  }
+
+  /** Takes out open batches, because their editor has them back. */
+  withdraw(isWithdrawn: (batch: HeldBatch) => boolean): readonly HeldBatch[] {
+    const withdrawn = this.#open.filter(isWithdrawn);
+    if (withdrawn.length === 0) return withdrawn;
+    this.#version += 1;
+    this.#open = this.#open.filter((batch) => !withdrawn.includes(batch));
+    this.#openOperations -= sizeOf(withdrawn);
+    for (const { operations } of withdrawn) this.#bytes -= bytesOf(operations);
+    return withdrawn;
+  }
+
+  /** A join: who we are, and the truth about which of our numbers the server has. */
+  noteJoined(clientId: string, lastClientSeq: number): void {
+    if (clientId !== this.#clientId) {
+      this.#clientId = clientId;
+      this.#lastTaken = 0;
+      this.#version += 1;
+    }
+    this.#lastSeen = lastClientSeq;
+  }
+
+  /**
+   * After catching up, when the history has told what of ours it has: gives what is still open numbers the server will take.
+   * A number that fits is kept, also one the server may have: then the batch is answered as a duplicate.
+   */
+  settleNumbers(): void {
+    const clientId = this.#clientId;
+    if (clientId === null) return;
+    let next: number | null = null;
+    for (const batch of this.#open) {
+      const continues: boolean = next === null ? batch.clientSeq <= this.#lastSeen + 1 : batch.clientSeq === next;
+      if (batch.clientId !== clientId || !continues || batch.clientSeq <= this.#lastTaken) {
+        batch.clientId = clientId;
+        batch.clientSeq = Math.max(next ?? 0, this.#lastSeen + 1);
+        this.#version += 1;
+        batch.version = this.#version;
+      }
+      next = lastClientSeqOf(batch) + 1;
+    }
+    this.#lastTaken = 0;
+  }
+
+  /** The session ends: what is held will not be saved by us. */
+  giveUp(failure: FlowError): void {
+    const held = [...this.#ordered, ...this.#open].flatMap(({ operations }) => operations);
+    for (const { receipt } of [...held, ...this.#pending]) receipt?.noteLost(failure);
+  }
+
+  #seal(operations: readonly HeldOperation[], base: Mark | null, clientId: string): Batch {
+    this.#version += 1;
+    const last = this.#open[this.#open.length - 1];
+    const clientSeq = Math.max(this.#lastSeen, last ? lastClientSeqOf(last) : 0) + 1;
+    const batch: Batch = { order: this.#nextOrder, operations, base, clientId, clientSeq, state: WAITING, version: this.#version };
+    this.#nextOrder += 1;
+    this.#open.push(batch);
+    this.#openOperations += operations.length;
+    return batch;
+  }
+
+  /** Whether every operation of the entry is, one by one, the one held under its number; grouping does not matter. */
+  #matches(entry: WireEntry, start: number, first: number): boolean {
+    let number = first;
+    for (let index = start; index < this.#open.length && number <= entry.clientSeq; index += 1) {
+      const batch = this.#open[index];
+      if (!batch || batch.clientId !== entry.clientId || batch.clientSeq > number) return false;
+      for (const held of batch.operations.slice(number - batch.clientSeq, entry.clientSeq + 1 - batch.clientSeq)) {
+        if (!isSameOperation(held, entry.operations[number - first])) return false;
+        number += 1;
+      }
+    }
+    return number > entry.clientSeq;
+  }
+
+  #noteTaken(clientId: string, clientSeq: number): void {
+    if (clientId === this.#clientId) this.#lastTaken = Math.max(this.#lastTaken, clientSeq);
+  }
+
+  #moveToOrdered(isMoved: (batch: Batch) => boolean, placed: { epoch: number; seq: number }): void {
+    const from = this.#open.findIndex(isMoved);
+    if (from < 0) return;
+    // Numbers ascend along the queue, so what one entry or one snapshot covers lies together.
+    const kept = this.#open.findIndex((batch, index) => index > from && !isMoved(batch));
+    const moved = this.#open.splice(from, (kept < 0 ? this.#open.length : kept) - from);
+    const count = sizeOf(moved);
+    this.#openOperations -= count;
+    if (placed.seq > this.#savedSeq) this.#orderedOperations += count;
+    else this.#savedOperations += count;
+    for (const batch of moved) {
+      batch.state = { kind: 'ordered', ...placed };
+      for (const { receipt } of batch.operations) receipt?.noteOrdered(placed);
+      if (placed.seq <= this.#savedSeq) for (const { receipt } of batch.operations) receipt?.noteSaved();
+    }
+    const last = this.#ordered[this.#ordered.length - 1];
+    this.#ordered.push(...moved);
+    // Only what a snapshot turns out to hold comes out of order.
+    if (last && seqOf(last) > placed.seq) this.#ordered.sort((a, b) => seqOf(a) - seqOf(b));
+  }
+
+  /** Makes `clientSeq` the first number of a batch, where it lies inside one. */
+  #splitAt(clientId: string, clientSeq: number): void {
+    const index = this.#open.findIndex(
+      (batch) => batch.clientId === clientId && batch.clientSeq < clientSeq && lastClientSeqOf(batch) >= clientSeq,
+    );
+    const batch = this.#open[index];
+    if (!batch) return;
+    const count = clientSeq - batch.clientSeq;
+    // An answer to the whole says nothing about the parts: they are sent again if need be.
+    const head: Batch = { ...batch, operations: batch.operations.slice(0, count), state: WAITING };
+    const tail: Batch = { ...batch, operations: batch.operations.slice(count), clientSeq, state: WAITING };
+    this.#open.splice(index, 1, head, tail);
+  }
+}
+
+const seqOf = ({ state }: HeldBatch): number => (state.kind === 'ordered' ? state.seq : Number.POSITIVE_INFINITY);

@@ -1,0 +1,17 @@
+export { FlowError, ERRORS, type ErrorAction, type ErrorCode } from '../protocol/errors';
+export { GENESIS, type Mark, type Position } from '../protocol/positions';
+export type { AwarenessStates, Format, Participant, Role, SessionInfo } from '../protocol/schemas';
+export type { BackoffOptions } from './backoff';
+export { fromBase64, toBase64 } from './base64';
+export type { ConnectionStatus } from './connection';
+export { FlowClient, type FlowClientOptions } from './flow-client';
+export type { HeldCounts } from './held-queue';
+export type { DeliveredEntry } from './history';
+export { MemoryLocks, MemoryStorage } from './memory-storage';
+export type { Proposed } from './proposals';
+export type { Placed, Receipt } from './receipt';
+export type { FlowSession, HeldOperationView } from './session';
+export type { Delivery, SessionEvents, SessionStatus } from './session-events';
+export type { QueueLocks, QueueRecord, QueueStorage } from './stored-queue';
+export type { Clock } from './timers';
+export { FlowYjsProvider, type FlowYjsProviderEvents, type FlowYjsProviderOptions } from './yjs-provider';

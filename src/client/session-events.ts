@@ -1,0 +1,63 @@
+import type { FlowError } from '../protocol/errors';
+import type { Mark } from '../protocol/positions';
+import type { AwarenessStates, Participant, SessionInfo, WireSnapshot } from '../protocol/schemas';
+import type { HeldCounts } from './held-queue';
+import type { DeliveredEntry } from './history';
+
+/** The one thing to show to whoever writes (CL1). */
+export type SessionStatus =
+  /** `join` was not called yet. */
+  | { readonly state: 'idle' }
+  /** On the way in. What is written meanwhile is kept. */
+  | ({ readonly state: 'connecting' } & HeldCounts)
+  /** Everything of ours is saved, and everything of the others was delivered. */
+  | { readonly state: 'synced' }
+  /** Joined; some of ours is not saved yet. `delayedBy`: the server asked to wait, and why. */
+  | ({ readonly state: 'saving'; readonly delayedBy?: FlowError } & HeldCounts)
+  /** No connection. What is written is kept and sent when there is one again. */
+  | ({ readonly state: 'offline'; readonly reason: string } & HeldCounts)
+  /**
+   * The server will not take what we send (`isReading`: but others' changes still arrive), or not let us in. Trying on is of no
+   * use: tell the user. What is held stays held: see `heldOperations`.
+   */
+  | ({ readonly state: 'refused'; readonly reason: FlowError; readonly isReading: boolean } & HeldCounts)
+  | { readonly state: 'closed' };
+
+export interface Delivery {
+  /** In order, each exactly once between two resets or forks. */
+  readonly entries: readonly DeliveredEntry[];
+  /** Where the document is with these entries: the `base` of a proposal made now. */
+  readonly head: Mark;
+}
+
+export interface SessionEvents {
+  status: SessionStatus;
+  entries: Delivery;
+  /**
+   * The document begins anew with this snapshot, or empty; entries after it follow. `stateVector` (yjs): the snapshot holds only
+   * what our state vector lacked, and this is the state vector of the whole.
+   */
+  reset: { readonly snapshot: WireSnapshot | null; readonly stateVector: string | null };
+  /**
+   * Entries after `base` are void: the server died before it saved them. What history has instead follows as entries. Own
+   * operations among them are held again and sent again; own proposals are the editor's again.
+   */
+  fork: { readonly base: Mark; readonly rolledBack: readonly DeliveredEntry[] };
+  /** Everything there was when we joined has been delivered; from here on changes come as they are made. */
+  'caught-up': { readonly resume: 'start' | 'continue' | 'fork' };
+  /** `saved` moved to this seq. */
+  saved: { readonly seq: number };
+  /** A stored queue was read: what an earlier life of this tab wrote, and is going to be sent now if the server lacks it. */
+  restored: { readonly operations: readonly unknown[] };
+  /** Own proposals that had been accepted, but are not in the history; the editor may propose them anew. */
+  withdrawn: { readonly proposals: ReadonlyArray<readonly unknown[]> };
+  /** Four fifths of what may be held are held (CL4); at the bound `submit` throws. */
+  'nearly-full': { readonly heldBytes: number; readonly maxHeldBytes: number };
+  /** There is room again after the bound was reached. */
+  'room-again': { readonly heldBytes: number; readonly maxHeldBytes: number };
+  /** The queue can no longer be stored: a reload would lose what is not saved. */
+  'storage-failed': { readonly cause: unknown };
+  participants: readonly Participant[];
+  awareness: AwarenessStates;
+  renamed: SessionInfo;
+}

@@ -1,0 +1,351 @@
+import { Awareness } from 'y-protocols/awareness';
+import * as Y from 'yjs';
+import { FlowError } from '../protocol/errors';
+import { fromBase64, toBase64 } from './base64';
+import { Emitter } from './emitter';
+import type { FlowClient } from './flow-client';
+import type { FlowSession } from './session';
+import type { Delivery, SessionEvents, SessionStatus } from './session-events';
+import { systemClock, Timers, type Clock } from './timers';
+import { AwarenessLink } from './yjs-awareness';
+import { YjsKnowledge } from './yjs-knowledge';
+import { mergeUpdates, splitUpdate } from './yjs-updates';
+
+export interface FlowYjsProviderOptions {
+  /** One made elsewhere; it is not destroyed with the provider. `null`: none. */
+  readonly awareness?: Awareness | null;
+  /** Local changes are sent together at most so often; 0: those of one turn of the event loop. */
+  readonly flushIntervalMs?: number;
+  /** False: `connect` is called by the owner. */
+  readonly connect?: boolean;
+  readonly clock?: Clock;
+  /** 0 ≤ value < 1, like Math.random. */
+  readonly random?: () => number;
+}
+
+export interface FlowYjsProviderEvents {
+  status: { readonly status: 'connecting' | 'connected' | 'disconnected' };
+  sync: boolean;
+  synced: boolean;
+  /** How many operations are not saved; 0: what is written is safe. */
+  unsaved: number;
+  saved: undefined;
+  /** True: no more can be kept (CL4); make the editor read-only until it is false. What is in the document already is kept. */
+  full: boolean;
+  /** The server will not take our changes, or not let us in. */
+  refused: FlowError;
+}
+
+/** Raw bytes whose base64 stays well below what the server takes as one operation (EO10). */
+const MAX_UPDATE_BYTES = 524_288;
+/** Somebody else's change that the server lost is sent by its author first; the others help out after a while, not all at once. */
+const RESCUE_DELAY_MS = { least: 1_000, spread: 4_000 };
+
+/** Keeps a Y.Doc, whatever types are in it, and an Awareness in sync with a session of format yjs. */
+export class FlowYjsProvider {
+  readonly doc: Y.Doc;
+  readonly awareness: Awareness | null;
+  readonly session: FlowSession;
+  readonly #emitter = new Emitter<FlowYjsProviderEvents>();
+  readonly #timers: Timers;
+  readonly #flushIntervalMs: number;
+  readonly #random: () => number;
+  readonly #ownsAwareness: boolean;
+  readonly #awarenessLink: AwarenessLink | null;
+  readonly #stopListening: Array<() => void>;
+  #status: FlowYjsProviderEvents['status']['status'] = 'disconnected';
+  #isSynced = false;
+  #unsaved = 0;
+  #isFull = false;
+  #isDestroyed = false;
+  /** Local updates that were not handed to the session yet. */
+  #updates: Uint8Array[] = [];
+  #isFlushDue = false;
+  /** What the server is known to have, while it is unclear whether it has everything we have. */
+  #known: YjsKnowledge | null = null;
+  /** Changes of others that a fork took back and that have not come again. */
+  #lost = new Set<string>();
+  #hasCaughtUp = false;
+  #cancelRescue: (() => void) | null = null;
+
+  constructor(client: FlowClient, sessionId: string, doc: Y.Doc, options: FlowYjsProviderOptions = {}) {
+    this.doc = doc;
+    this.session = client.session(sessionId);
+    this.#timers = new Timers(options.clock ?? systemClock);
+    this.#random = options.random ?? Math.random;
+    this.#flushIntervalMs = options.flushIntervalMs ?? 0;
+    this.#ownsAwareness = options.awareness === undefined;
+    this.awareness = options.awareness === undefined ? new Awareness(doc) : options.awareness;
+    this.#awarenessLink = this.awareness ? new AwarenessLink(this.awareness, this.session, this) : null;
+    this.session.stateVector = () => (isEmpty(doc) ? undefined : toBase64(Y.encodeStateVector(doc)));
+    this.#stopListening = this.#listen();
+    if (options.connect ?? true) this.connect();
+  }
+
+  /** Whether the document has everything the server had when we joined. False again while there is no connection. */
+  get synced(): boolean {
+    return this.#isSynced;
+  }
+
+  get status(): FlowYjsProviderEvents['status']['status'] {
+    return this.#status;
+  }
+
+  /** Operations of ours that are not known to be saved. */
+  get unsaved(): number {
+    const { unsent, ordered } = this.session.counts;
+    return unsent + ordered + (this.#updates.length > 0 ? 1 : 0);
+  }
+
+  get resources(): { timers: number; listeners: number } {
+    return { timers: this.#timers.size, listeners: this.#emitter.listenerCount };
+  }
+
+  on<Name extends keyof FlowYjsProviderEvents>(name: Name, listener: (payload: FlowYjsProviderEvents[Name]) => void): () => void {
+    return this.#emitter.on(name, listener);
+  }
+
+  off<Name extends keyof FlowYjsProviderEvents>(name: Name, listener: (payload: FlowYjsProviderEvents[Name]) => void): void {
+    this.#emitter.off(name, listener);
+  }
+
+  /** Joins, and stays joined. A refusal is told by the event `refused`. */
+  connect(): void {
+    this.session.join().catch((error: unknown) => {
+      if (error instanceof FlowError && !this.#isDestroyed) this.#emitter.emit('refused', error);
+    });
+  }
+
+  /** Resolves when everything in the document is saved; rejects when the session refuses it or is closed. */
+  whenSaved(): Promise<void> {
+    this.#flush();
+    return this.session.whenSaved();
+  }
+
+  /** Takes the own cursor away and leaves. What is not saved is lost unless a stored queue has it: see `whenSaved`. */
+  destroy(): void {
+    if (this.#isDestroyed) return;
+    this.#flush();
+    this.#isDestroyed = true;
+    this.#awarenessLink?.destroy();
+    if (this.#ownsAwareness) this.awareness?.destroy();
+    for (const stop of this.#stopListening) stop();
+    this.session.stateVector = null;
+    this.session.close();
+    this.#timers.clear();
+    this.#setSynced(false);
+    this.#setStatus('disconnected');
+    this.#emitter.clear();
+  }
+
+  #listen(): Array<() => void> {
+    const { doc, session } = this;
+    const onUpdate = (update: Uint8Array, origin: unknown): void => this.#onLocalUpdate(update, origin);
+    const onDestroy = (): void => this.destroy();
+    doc.on('update', onUpdate);
+    doc.on('destroy', onDestroy);
+    return [
+      () => doc.off('update', onUpdate),
+      () => doc.off('destroy', onDestroy),
+      session.on('status', (status) => this.#onStatus(status)),
+      session.on('reset', (reset) => this.#onReset(reset)),
+      session.on('fork', (fork) => this.#onFork(fork)),
+      session.on('entries', (delivery) => this.#onEntries(delivery)),
+      session.on('restored', ({ operations }) => this.#apply(operations)),
+      session.on('caught-up', () => this.#onCaughtUp()),
+      session.on('awareness', (states) => this.#awarenessLink?.apply(states)),
+      session.on('room-again', () => this.#flush()),
+    ];
+  }
+
+  // ————— ours
+
+  #onLocalUpdate(update: Uint8Array, origin: unknown): void {
+    if (origin === this) return;
+    this.#updates.push(update);
+    this.#flushSoon();
+    this.#tellUnsaved();
+  }
+
+  #flushSoon(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    if (this.#flushIntervalMs === 0) queueMicrotask(() => this.#flush());
+    else this.#timers.after(this.#flushIntervalMs, () => this.#flush());
+  }
+
+  #flush(): void {
+    this.#isFlushDue = false;
+    if (this.#isDestroyed || this.#updates.length === 0) return;
+    const update = mergeUpdates(this.#updates);
+    const isTaken = this.#submit(splitUpdate(update, MAX_UPDATE_BYTES));
+    this.#updates = isTaken ? [] : [update];
+    this.#tellUnsaved();
+  }
+
+  /**
+   * False: nothing was taken. Either no more can be kept, and it is tried again when there is room; or it holds something that
+   * is too large for any operation, and what comes after it would mean nothing without it.
+   */
+  #submit(updates: readonly Uint8Array[]): boolean {
+    try {
+      this.session.submit(updates.map(toBase64));
+    } catch (cause) {
+      if (!(cause instanceof FlowError)) throw cause;
+      if (cause.code === 'BUSY') this.#setFull(true);
+      else this.#emitter.emit('refused', cause);
+      return false;
+    }
+    this.#setFull(false);
+    return true;
+  }
+
+  // ————— theirs
+
+  #onEntries({ entries }: Delivery): void {
+    for (const { operations } of entries) {
+      for (const operation of operations) {
+        if (typeof operation !== 'string') continue;
+        this.#lost.delete(operation);
+        this.#learn(operation);
+      }
+    }
+    // Own operations are in the document already.
+    this.#apply(entries.flatMap(({ origin, operations }) => (origin === 'own' ? [] : operations)));
+  }
+
+  #onReset({ snapshot, stateVector }: SessionEvents['reset']): void {
+    const payload = typeof snapshot?.payload === 'string' ? fromBase64(snapshot.payload) : null;
+    this.#lost.clear();
+    this.#known = isEmpty(this.doc) ? null : new YjsKnowledge(payload, stateVector === null ? null : fromBase64(stateVector));
+    if (payload) Y.applyUpdate(this.doc, payload, this);
+  }
+
+  /** A Yjs document has nothing to undo; what others wrote must only not be forgotten with them. */
+  #onFork({ rolledBack }: SessionEvents['fork']): void {
+    for (const { origin, operations } of rolledBack) {
+      if (origin === 'own') continue;
+      for (const operation of operations) if (typeof operation === 'string') this.#lost.add(operation);
+    }
+  }
+
+  #apply(operations: readonly unknown[]): void {
+    if (operations.length === 0) return;
+    // One transaction, so that an editor redraws once however much has come.
+    Y.transact(
+      this.doc,
+      () => {
+        for (const operation of operations) this.#applyOne(operation);
+      },
+      this,
+      false,
+    );
+  }
+
+  #applyOne(operation: unknown): void {
+    if (typeof operation !== 'string') return;
+    try {
+      Y.applyUpdate(this.doc, fromBase64(operation), this);
+    } catch {
+      // The server checks operations; one that still is no update changes nothing and must not keep the others away.
+    }
+  }
+
+  // ————— what the server lacks
+
+  #onCaughtUp(): void {
+    const isFirst = !this.#hasCaughtUp;
+    this.#hasCaughtUp = true;
+    this.#setSynced(true);
+    this.#awarenessLink?.sendOwn();
+    this.#cancelRescue?.();
+    this.#cancelRescue = null;
+    if (!this.#known && this.#lost.size === 0) return;
+    // At first it is our own work of earlier days; later it may be everybody's who is here.
+    if (isFirst) return this.#rescue();
+    const delayMs = RESCUE_DELAY_MS.least + this.#random() * RESCUE_DELAY_MS.spread;
+    this.#cancelRescue = this.#timers.after(delayMs, () => this.#rescue());
+  }
+
+  #rescue(): void {
+    this.#cancelRescue = null;
+    if (!this.session.isLive) return;
+    this.#flush();
+    for (const { operation } of this.session.heldOperations()) if (typeof operation === 'string') this.#learn(operation);
+    const lacked = this.#known?.lackedOf(this.doc);
+    const updates = [...this.#lost].map(fromBase64);
+    if (lacked) updates.push(...splitUpdate(lacked, MAX_UPDATE_BYTES));
+    if (updates.length === 0 || this.#submit(updates)) {
+      this.#known = null;
+      this.#lost.clear();
+    } else {
+      this.#cancelRescue = this.#timers.after(RESCUE_DELAY_MS.least, () => this.#rescue());
+    }
+    this.#tellUnsaved();
+  }
+
+  #learn(operation: string): void {
+    try {
+      this.#known?.add(fromBase64(operation));
+    } catch {
+      // No update: nothing to know.
+    }
+  }
+
+  // ————— telling
+
+  #onStatus(status: SessionStatus): void {
+    this.#tellUnsaved();
+    switch (status.state) {
+      case 'synced':
+      case 'saving':
+        return this.#setStatus('connected');
+      case 'refused':
+        this.#emitter.emit('refused', status.reason);
+        return status.isReading ? this.#setStatus('connected') : this.#onInterrupted('disconnected');
+      case 'connecting':
+        return this.#onInterrupted('connecting');
+      case 'offline':
+      case 'idle':
+      case 'closed':
+        return this.#onInterrupted('disconnected');
+    }
+  }
+
+  #onInterrupted(status: 'connecting' | 'disconnected'): void {
+    this.#cancelRescue?.();
+    this.#cancelRescue = null;
+    if (this.#isSynced) this.#awarenessLink?.removeOthers();
+    this.#setSynced(false);
+    this.#setStatus(status);
+  }
+
+  #setStatus(status: FlowYjsProviderEvents['status']['status']): void {
+    if (status === this.#status) return;
+    this.#status = status;
+    this.#emitter.emit('status', { status });
+  }
+
+  #setSynced(isSynced: boolean): void {
+    if (isSynced === this.#isSynced) return;
+    this.#isSynced = isSynced;
+    this.#emitter.emit('sync', isSynced);
+    this.#emitter.emit('synced', isSynced);
+  }
+
+  #setFull(isFull: boolean): void {
+    if (isFull === this.#isFull) return;
+    this.#isFull = isFull;
+    this.#emitter.emit('full', isFull);
+  }
+
+  #tellUnsaved(): void {
+    const { unsaved } = this;
+    if (unsaved === this.#unsaved) return;
+    this.#unsaved = unsaved;
+    this.#emitter.emit('unsaved', unsaved);
+    if (unsaved === 0) this.#emitter.emit('saved', undefined);
+  }
+}
+
+const isEmpty = (doc: Y.Doc): boolean => doc.store.clients.size === 0;

@@ -1,0 +1,216 @@
+import type { Server as HttpServer } from 'node:http';
+import { asFunction, asValue, createContainer, InjectionMode } from 'awilix';
+import type { Config } from '../config/load-config';
+import type { Authenticate, Authorize } from './access/access';
+import { ClientIdentity } from './access/client-identity';
+import { keptSecret, randomSecret } from './access/secret-file';
+import { MemoryWebSocketManager } from './connections/memory-websocket-manager';
+import type { WebSocketManager } from './connections/websocket-manager';
+import type { Clock } from './lib/clock';
+import type { Logger } from './lib/logger';
+import { Documents } from './live/documents';
+import type { LiveServices } from './live/open-session';
+import { OpenSessions } from './live/open-sessions';
+import { Saver } from './live/saver';
+import { Snapshotter } from './live/snapshotter';
+import type { EventOrdering } from './ordering/event-ordering';
+import { MemoryEventOrdering } from './ordering/memory-event-ordering';
+import { MemorySaveDuty } from './ordering/memory-save-duty';
+import type { SaveDuty } from './ordering/save-duty';
+import type { Position } from './protocol/positions';
+import type { SessionInfo } from './protocol/schemas';
+import type { CollaborationService } from './sessions/collaboration-service';
+import { MemoryCollaborationService } from './sessions/memory-collaboration-service';
+import { MemoryParticipants } from './sessions/memory-participants';
+import type { Participants } from './sessions/participants';
+import { SocketEdge } from './socket/socket-edge';
+import { createSocketServer } from './socket/socket-server';
+import type { DocumentFolder } from './storage/document-folder';
+import type { DocumentStore } from './storage/document-store';
+import { LmdbDocumentStore } from './storage/lmdb/lmdb-document-store';
+import { MemoryDocumentStore } from './storage/memory/memory-document-store';
+import { PiscinaDocumentFolder } from './storage/piscina-document-folder';
+import { Gauges } from './telemetry/gauges';
+import { Telemetry } from './telemetry/telemetry';
+
+/** What the surroundings decide; everything else is chosen here. */
+export interface Given {
+  readonly config: Config;
+  readonly httpServer: HttpServer;
+  /** Path of the Socket.IO endpoint. */
+  readonly socketPath: string;
+  readonly authenticate: Authenticate;
+  readonly authorize: Authorize;
+  readonly onSessionOpened: ((session: SessionInfo) => void) | undefined;
+  readonly onSaved: ((saved: { sessionId: string } & Position) => void) | undefined;
+  /** A store of the embedder's own instead of the configured one. */
+  readonly store: DocumentStore | undefined;
+  /** An order shared with other servers of the same process instead of one's own. */
+  readonly ordering: EventOrdering | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly isDraining: () => boolean;
+}
+
+/** The only place that knows which implementation stands behind a port. Everything lives as long as the server. */
+export function createFlowContainer(given: Given) {
+  return createContainer({ injectionMode: InjectionMode.PROXY, strict: true })
+    .register({
+      given: asValue(given),
+      config: asValue(given.config),
+      clock: asValue(given.clock),
+      log: asValue(given.log),
+      telemetry: asFunction(() => new Telemetry()).singleton(),
+      gauges: asFunction(
+        ({ telemetry, clock }: Pick<Cradle, 'telemetry' | 'clock'>) => new Gauges({ telemetry, clock }),
+      ).singleton(),
+    })
+    .register({
+      store: asFunction(chooseStore).singleton(),
+      folder: asFunction(({ log }: Pick<Cradle, 'log'>): DocumentFolder => new PiscinaDocumentFolder({ log })).singleton(),
+      ordering: asFunction(
+        ({ clock }: Pick<Cradle, 'clock'>): EventOrdering => given.ordering ?? new MemoryEventOrdering({ clock }),
+      ).singleton(),
+      saveDuty: asFunction((): SaveDuty => new MemorySaveDuty()).singleton(),
+      collaboration: asFunction(
+        ({ store, clock }: Pick<Cradle, 'store' | 'clock'>): CollaborationService =>
+          new MemoryCollaborationService({ records: store.sessionRecords, clock }),
+      ).singleton(),
+      participants: asFunction(
+        ({ clock, config }: Pick<Cradle, 'clock' | 'config'>): Participants =>
+          new MemoryParticipants({ clock, leaseMs: config.participantLeaseMs }),
+      ).singleton(),
+      io: asFunction(({ config }: Pick<Cradle, 'config'>) =>
+        createSocketServer({
+          httpServer: given.httpServer,
+          path: given.socketPath,
+          maxBatchBytes: config.maxBatchBytes,
+          allowedOrigins: config.allowedOrigins,
+          isDraining: given.isDraining,
+        }),
+      ).singleton(),
+      sockets: asFunction(({ io }: Pick<Cradle, 'io'>): WebSocketManager => new MemoryWebSocketManager({ io })).singleton(),
+      identity: asFunction(
+        ({ config }: Pick<Cradle, 'config'>) => new ClientIdentity(() => secretOf(config)),
+      ).singleton(),
+    })
+    .register({
+      saver: asFunction(
+        ({ store, clock, telemetry, log, config }: Pick<Cradle, 'store' | 'clock' | 'telemetry' | 'log' | 'config'>) =>
+          new Saver({ operationLog: store.operationLog, clock, telemetry, log, intervalMs: config.saveIntervalMs }),
+      ).singleton(),
+      snapshotter: asFunction(
+        ({ store, folder, clock, log, config }: Pick<Cradle, 'store' | 'folder' | 'clock' | 'log' | 'config'>) =>
+          new Snapshotter({
+            operationLog: store.operationLog,
+            snapshots: store.snapshots,
+            folder,
+            clock,
+            log,
+            afterEntries: config.snapshotEntries,
+            afterBytes: config.snapshotBytes,
+            historyMs: config.historyDays * MS_PER_DAY,
+          }),
+      ).singleton(),
+      openSessions: asFunction((cradle: Cradle) => {
+        const { config, collaboration } = cradle;
+        return new OpenSessions({
+          services: liveServices(cradle),
+          collaboration,
+          auditIntervalMs: config.auditIntervalMs,
+          idleMs: config.sessionIdleMs,
+          participantLeaseMs: config.participantLeaseMs,
+          onSessionOpened: given.onSessionOpened,
+        });
+      }).singleton(),
+      documents: asFunction(
+        ({ openSessions, store }: Pick<Cradle, 'openSessions' | 'store'>) =>
+          new Documents({ openSessions, operationLog: store.operationLog, snapshots: store.snapshots }),
+      ).singleton(),
+      socketEdge: asFunction(
+        ({ io, sockets, collaboration, openSessions, telemetry, log, config }: Cradle) =>
+          new SocketEdge({
+            io,
+            sockets,
+            collaboration,
+            openSessions,
+            authenticate: given.authenticate,
+            authorize: given.authorize,
+            telemetry,
+            log,
+            limits: config,
+          }),
+      ).singleton(),
+    });
+}
+
+const MS_PER_DAY = 86_400_000;
+
+/** What the registrations above resolve to. Written out, because they refer to each other. */
+interface Cradle {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+  readonly store: DocumentStore;
+  readonly folder: DocumentFolder;
+  readonly ordering: EventOrdering;
+  readonly saveDuty: SaveDuty;
+  readonly collaboration: CollaborationService;
+  readonly participants: Participants;
+  readonly io: ReturnType<typeof createSocketServer>;
+  readonly sockets: WebSocketManager;
+  readonly identity: ClientIdentity;
+  readonly saver: Saver;
+  readonly snapshotter: Snapshotter;
+  readonly openSessions: OpenSessions;
+  readonly given: Given;
+}
+
+function chooseStore({ given, config, log }: Pick<Cradle, 'given' | 'config' | 'log'>): DocumentStore {
+  if (given.store) return given.store;
+  switch (config.documentStore) {
+    case 'memory':
+      return new MemoryDocumentStore();
+    case 'lmdb':
+      return new LmdbDocumentStore({ directory: config.documentDir, durability: config.documentDurability, log });
+  }
+}
+
+/** Client ids are worth as much as the documents: without a directory they end with the process too. */
+async function secretOf({ flowSecret, documentStore, documentDir }: Config): Promise<string> {
+  if (flowSecret) return flowSecret;
+  return documentStore === 'memory' ? randomSecret() : keptSecret(documentDir);
+}
+
+function liveServices(cradle: Cradle): LiveServices {
+  const { config, given, store } = cradle;
+  const { ordering, saveDuty, folder, participants, sockets, identity, saver, snapshotter, telemetry, clock, log } = cradle;
+  return {
+    ordering,
+    saveDuty,
+    operationLog: store.operationLog,
+    snapshots: store.snapshots,
+    folder,
+    participants,
+    sockets,
+    identity,
+    saver,
+    snapshotter,
+    telemetry,
+    clock,
+    log,
+    limits: {
+      maxOperationBytes: config.maxOperationBytes,
+      maxBatchOperations: config.maxBatchOperations,
+      maxBatchBytes: config.maxBatchBytes,
+      ring: { maxEntries: config.ringEntries, maxBytes: config.ringBytes },
+      maxUnsavedBytes: config.maxUnsavedBytes,
+      fanOutIntervalMs: config.fanoutIntervalMs,
+      awarenessIntervalMs: config.awarenessIntervalMs,
+      awarenessBytesPerSecond: config.awarenessBytesPerSecond,
+      slowConsumerBytes: config.slowConsumerBytes,
+    },
+    onSaved: given.onSaved,
+  };
+}

@@ -1,0 +1,161 @@
+import type { Server as HttpServer } from 'node:http';
+import type { Router } from 'express';
+import { loadConfig, type Config } from '../config/load-config';
+import type { Authenticate, Authorize } from './access/access';
+import { openAuthenticate, openAuthorize } from './access/open-access';
+import { createFlowContainer } from './container';
+import { createHttpRouter } from './http/router';
+import { systemClock, type Clock } from './lib/clock';
+import { Lifecycle } from './lib/lifecycle';
+import { silentLogger, type Logger } from './lib/logger';
+import type { StopReport } from './live/open-sessions';
+import type { EventOrdering } from './ordering/event-ordering';
+import type { Position } from './protocol/positions';
+import type { SessionInfo } from './protocol/schemas';
+import type { DocumentStore } from './storage/document-store';
+import { version } from '../package.json';
+
+export type { Config } from '../config/load-config';
+export type { Authenticate, Authorize, Credentials, User } from './access/access';
+export type { StopReport } from './live/open-sessions';
+export type { DocumentStore } from './storage/document-store';
+export { FlowError } from './protocol/errors';
+
+/** Where an application takes part. */
+export interface FlowHooks {
+  /** Who somebody is. Default: AUTH_MODE. */
+  readonly authenticate?: Authenticate;
+  /** What a user is in a session. Default: the creator owns it, everyone else edits. */
+  readonly authorize?: Authorize;
+  /** A session was opened in this process. */
+  readonly onSessionOpened?: (session: SessionInfo) => void;
+  /** Everything up to this position of a session is in the store. */
+  readonly onSaved?: (saved: { sessionId: string } & Position) => void;
+}
+
+export interface FlowOptions {
+  /** The server that carries the WebSocket. It stays the caller's: flow neither listens on it nor closes it. */
+  readonly httpServer: HttpServer;
+  /** Settings that differ from the defaults of `.env.development`. */
+  readonly config?: Partial<Config>;
+  readonly hooks?: FlowHooks;
+  /** A document store of one's own; flow starts and stops it. */
+  readonly store?: DocumentStore;
+  /** Event ordering shared with other flows of this process. */
+  readonly ordering?: EventOrdering;
+  /** Default: /socket.io */
+  readonly socketPath?: string;
+  readonly log?: Logger;
+  readonly clock?: Clock;
+}
+
+/** A Flow server inside an application. */
+export interface Flow {
+  /** REST, health and stats; mount it wherever it should be. */
+  readonly router: Router;
+  start(): Promise<void>;
+  /** Tells clients, saves what is ordered, lets go of everything. Twice is once. */
+  stop(): Promise<StopReport>;
+}
+
+type Phase = 'starting' | 'ready' | 'draining';
+
+/** Share of the stop deadline that saving may take; the rest is for letting go. */
+const DRAIN_SHARE = 0.7;
+
+export function createFlow(options: FlowOptions): Flow {
+  const config: Config = { ...loadConfig({}), ...options.config };
+  const clock = options.clock ?? systemClock;
+  const log = options.log ?? silentLogger;
+  const hooks = options.hooks ?? {};
+  const authenticate = hooks.authenticate ?? openAuthenticate;
+  const authorize = hooks.authorize ?? openAuthorize;
+  let phase: Phase = 'starting';
+
+  const { cradle } = createFlowContainer({
+    config,
+    httpServer: options.httpServer,
+    socketPath: options.socketPath ?? '/socket.io',
+    authenticate,
+    authorize,
+    onSessionOpened: guarded(hooks.onSessionOpened, log),
+    onSaved: guarded(hooks.onSaved, log),
+    store: options.store,
+    ordering: options.ordering,
+    clock,
+    log,
+    isDraining: () => phase === 'draining',
+  });
+  const { store, identity, folder, openSessions, socketEdge, gauges } = cradle;
+
+  const lifecycle = new Lifecycle({
+    clock,
+    log,
+    parts: [
+      { name: 'document store', start: () => store.start(), stop: () => store.stop() },
+      { name: 'client identity', start: () => identity.start() },
+      { name: 'document folder', start: () => folder.start(), stop: () => folder.stop() },
+      { name: 'open sessions', start: () => openSessions.start(), stop: () => openSessions.stop() },
+      { name: 'gauges', start: () => gauges.start(), stop: () => gauges.stop() },
+      { name: 'socket edge', start: () => socketEdge.start(), stop: () => socketEdge.stop() },
+    ],
+  });
+
+  async function drainAndStop(): Promise<StopReport> {
+    phase = 'draining';
+    const endsAt = clock.monotonic() + config.stopDeadlineMs;
+    socketEdge.announceDraining();
+    const report = await openSessions.drain(config.stopDeadlineMs * DRAIN_SHARE);
+    if (report.unsavedSessions.length > 0) log.error({ ...report }, 'stopping although the store did not take everything');
+    await lifecycle.stop(Math.max(0, endsAt - clock.monotonic()));
+    return report;
+  }
+
+  let stopping: Promise<StopReport> | undefined;
+  return {
+    router: createHttpRouter({
+      ...cradle,
+      instanceId: config.instanceId,
+      version,
+      backends: config.backends,
+      configured: config.backends,
+      authenticate,
+      authorize,
+      phase: () => phase,
+      saveStallMs: config.saveStallMs,
+      allowedOrigins: config.allowedOrigins,
+      maxBatchBytes: config.maxBatchBytes,
+    }),
+    async start() {
+      logBackends(config, log);
+      await lifecycle.start(config.stopDeadlineMs);
+      phase = 'ready';
+    },
+    stop: () => (stopping ??= drainAndStop()),
+  };
+}
+
+/** A fault of an application's hook is the application's, and must not stop saving. */
+function guarded<Event>(hook: ((event: Event) => void) | undefined, log: Logger): ((event: Event) => void) | undefined {
+  if (!hook) return undefined;
+  return (event) => {
+    try {
+      hook(event);
+    } catch (fault) {
+      log.error({ err: fault }, 'a hook failed');
+    }
+  };
+}
+
+/** What an operator looks for first after changing a flag. */
+const LOG_NAMES = {
+  websockets: 'WebSocket Manager',
+  collaboration: 'Collaboration Service',
+  eventOrdering: 'Event Ordering Service',
+} as const;
+
+function logBackends({ backends }: Config, log: Logger): void {
+  for (const service of ['websockets', 'collaboration', 'eventOrdering'] as const) {
+    log.info({ service, backend: backends[service] }, `ℹ️ [RedisDI] Using in-memory ${LOG_NAMES[service]}`);
+  }
+}

@@ -1,0 +1,78 @@
+import type { z } from 'zod';
+import { endpoints } from './endpoints';
+import type { HttpServices } from './http-services';
+import { reasonsAgainst } from './readiness';
+import type { health, Reason } from './schemas';
+import { serve, type Route } from './serve';
+
+type Health = z.output<typeof health>;
+
+/** GET /health, /health/live, /health/ready. No session is named here: to know an id may be to have access. */
+export function healthRoutes(services: HttpServices): Route[] {
+  const { clock } = services;
+  const startedAt = clock.monotonic();
+
+  return [
+    serve(endpoints.health, () => {
+      const reasons = reasonsAgainst(services);
+      const store = storeHealth(services, reasons);
+      const parts = {
+        websockets: serviceHealth(services, 'websockets'),
+        collaboration: serviceHealth(services, 'collaboration'),
+        eventOrdering: serviceHealth(services, 'eventOrdering'),
+      };
+      const isAllWell = [store, ...Object.values(parts)].every((part) => part.status === 'ok');
+      const status = overall(reasons, isAllWell);
+      return {
+        kind: 'json',
+        status: status === 'unavailable' ? 503 : 200,
+        value: {
+          status,
+          instanceId: services.instanceId,
+          version: services.version,
+          uptimeSeconds: Math.floor((clock.monotonic() - startedAt) / 1_000),
+          services: parts,
+          store,
+          reasons,
+        },
+      };
+    }),
+
+    serve(endpoints.live, () => ({ kind: 'json', value: { status: 'ok' as const } })),
+
+    serve(endpoints.ready, () => {
+      const reasons = reasonsAgainst(services);
+      const ready = reasons.length === 0;
+      return { kind: 'json', status: ready ? 200 : 503, value: { ready, reasons } };
+    }),
+  ];
+}
+
+function storeHealth({ store, saver }: HttpServices, reasons: readonly Reason[]): Health['store'] {
+  const { unsavedSessions, oldestUnsavedMs, failure } = saver.status();
+  const isStalled = reasons.some(({ code }) => code === 'saving-stalled');
+  return {
+    kind: store.kind,
+    durability: store.operationLog.durability,
+    status: isStalled ? 'stalled' : failure === undefined ? 'ok' : 'failing',
+    unsavedSessions: unsavedSessions.length,
+    oldestUnsavedMs,
+    ...(failure === undefined ? {} : { failure }),
+  };
+}
+
+function serviceHealth(
+  { backends, configured }: HttpServices,
+  name: keyof Health['services'],
+): Health['services']['websockets'] {
+  const backend = backends[name];
+  const wanted = configured[name];
+  if (backend === wanted) return { backend, configured: wanted, status: 'ok' };
+  return { backend, configured: wanted, status: 'degraded', detail: `configured for ${wanted}, runs on ${backend}` };
+}
+
+/** Sessions that another process took are gone from here; the others are still served. */
+function overall(reasons: readonly Reason[], isAllWell: boolean): Health['status'] {
+  if (reasons.some(({ code }) => code !== 'sessions-taken-over')) return 'unavailable';
+  return reasons.length === 0 && isAllWell ? 'ok' : 'degraded';
+}

@@ -1,0 +1,43 @@
+import type { Authenticate, Authorize } from '../access/access';
+import type { WebSocketManager } from '../connections/websocket-manager';
+import type { Clock } from '../lib/clock';
+import type { Logger } from '../lib/logger';
+import type { Documents } from '../live/documents';
+import type { OpenSessions } from '../live/open-sessions';
+import type { Saver } from '../live/saver';
+import type { CollaborationService } from '../sessions/collaboration-service';
+import type { DocumentFolder } from '../storage/document-folder';
+import type { DocumentStore } from '../storage/document-store';
+import type { Gauges } from '../telemetry/gauges';
+import type { Telemetry } from '../telemetry/telemetry';
+
+/** The services a flag can move, and what each runs on. */
+export type Backends = Readonly<Record<'websockets' | 'collaboration' | 'eventOrdering', 'memory'>>;
+
+/** What the HTTP side needs of the server. */
+export interface HttpServices {
+  readonly instanceId: string;
+  readonly version: string;
+  /** What the services run on … */
+  readonly backends: Backends;
+  /** … and what they should run on. */
+  readonly configured: Backends;
+  readonly collaboration: CollaborationService;
+  readonly openSessions: OpenSessions;
+  readonly documents: Documents;
+  readonly folder: DocumentFolder;
+  readonly sockets: WebSocketManager;
+  readonly store: DocumentStore;
+  readonly saver: Saver;
+  readonly telemetry: Telemetry;
+  readonly gauges: Gauges;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly authenticate: Authenticate;
+  readonly authorize: Authorize;
+  readonly phase: () => 'starting' | 'ready' | 'draining';
+  /** Saving stands still for this long: the instance is not ready (ST7). */
+  readonly saveStallMs: number;
+  readonly allowedOrigins: readonly string[];
+  readonly maxBatchBytes: number;
+}

@@ -1,0 +1,86 @@
+import express, { type Request, type RequestHandler, type Response } from 'express';
+import type { Authenticate, User } from '../access/access';
+import { FlowError } from '../protocol/errors';
+import { nothing, type Endpoint } from './endpoints';
+import type { Incoming } from './serve';
+
+/** Titles and ids, with room to spare. */
+const SMALL_BODY_BYTES = 16_384;
+/** JSON writes a character as an escape of up to three times its bytes, and lays itself out; the batch's own limit decides. */
+const BATCH_ALLOWANCE = { factor: 3, extraBytes: 65_536 };
+const BEARER = /^Bearer +(\S.*)$/i;
+
+/** Makes the readers of requests, with body parsers that know their limits. */
+export function createReader({ authenticate, maxBatchBytes }: { authenticate: Authenticate; maxBatchBytes: number }) {
+  const parsers = {
+    small: jsonParser(SMALL_BODY_BYTES),
+    batch: jsonParser(maxBatchBytes * BATCH_ALLOWANCE.factor + BATCH_ALLOWANCE.extraBytes),
+  };
+
+  return (endpoint: Endpoint, request: Request, response: Response): Incoming => ({
+    mountPath: request.baseUrl,
+    params: request.params,
+    get query() {
+      return queryOf(request);
+    },
+    async readBody() {
+      if (endpoint.body === nothing) return undefined;
+      await runParser(parsers[endpoint.bodySize], request, response);
+      const body: unknown = request.body;
+      if (body !== undefined) return body;
+      if (hasBody(request)) throw new FlowError('BAD_REQUEST', 'The body must be JSON, sent as application/json.');
+      return {};
+    },
+    identify: () => identify(authenticate, request),
+  });
+}
+
+function jsonParser(limitBytes: number): RequestHandler {
+  return express.json({ limit: limitBytes, type: ['application/json', 'application/*+json'] });
+}
+
+function runParser(parser: RequestHandler, request: Request, response: Response): Promise<void> {
+  return new Promise((resolve, reject) => {
+    void parser(request, response, (fault?: unknown) => {
+      if (fault === undefined) resolve();
+      else reject(bodyRefusal(fault));
+    });
+  });
+}
+
+/** The parser says what was wrong by an HTTP status; what has none is a fault. */
+function bodyRefusal(fault: unknown): Error {
+  const status = fault instanceof Error && 'status' in fault ? fault.status : undefined;
+  if (status === 413) return new FlowError('TOO_LARGE', 'The body is too large.', {}, { cause: fault });
+  if (typeof status === 'number' && status < 500) {
+    return new FlowError('BAD_REQUEST', 'The body is not valid JSON.', {}, { cause: fault });
+  }
+  return fault instanceof Error ? fault : new Error('reading the body failed', { cause: fault });
+}
+
+const hasBody = ({ headers }: Request): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+/** Read from the URL itself: an application that we are part of may have turned Express's own parser off. */
+function queryOf({ url }: Request): Record<string, string> {
+  const { searchParams } = new URL(url, 'http://localhost');
+  const query: Record<string, string> = {};
+  for (const [name, value] of searchParams) {
+    if (Object.hasOwn(query, name)) throw new FlowError('BAD_REQUEST', 'A query parameter is given twice.');
+    // An ordinary property whatever its name, so that the schema sees it.
+    Object.defineProperty(query, name, { value, enumerable: true, configurable: true, writable: true });
+  }
+  return query;
+}
+
+async function identify(authenticate: Authenticate, request: Request): Promise<User> {
+  const { authorization } = request.headers;
+  const token = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1]?.trim();
+  if (authorization !== undefined && token === undefined) {
+    throw new FlowError('UNAUTHENTICATED', 'The Authorization header must be: Bearer, a space, the token.');
+  }
+  const address = request.ip ?? request.socket.remoteAddress ?? '';
+  const user = await authenticate({ token, address });
+  if (!user) throw new FlowError('UNAUTHENTICATED');
+  return { userId: user.userId };
+}

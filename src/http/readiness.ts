@@ -1,0 +1,37 @@
+import type { HttpServices } from './http-services';
+import type { Reason } from './schemas';
+
+type Watched = Pick<HttpServices, 'phase' | 'saver' | 'openSessions' | 'saveStallMs'>;
+
+/** Everything that speaks against sending traffic here; empty: ready. */
+export function reasonsAgainst({ phase, saver, openSessions, saveStallMs }: Watched): Reason[] {
+  const reasons: Reason[] = [];
+  switch (phase()) {
+    case 'starting':
+      reasons.push({ code: 'starting', message: 'The server is starting.' });
+      break;
+    case 'draining':
+      reasons.push({ code: 'draining', message: 'The server is stopping.' });
+      break;
+    case 'ready':
+  }
+  const { unsavedSessions, oldestUnsavedMs, failure } = saver.status();
+  if (oldestUnsavedMs > saveStallMs) {
+    reasons.push({
+      code: 'saving-stalled',
+      message: 'The document store does not take what was ordered. Clients keep their operations; editing goes on while memory lasts.',
+      unsavedSessions: unsavedSessions.length,
+      oldestUnsavedMs,
+      ...(failure === undefined ? {} : { failure }),
+    });
+  }
+  if (openSessions.movedSessions.size > 0) {
+    reasons.push({
+      code: 'sessions-taken-over',
+      message:
+        'Another process on the same document store has taken sessions over. Only one may run while event ordering is in memory: stop this one.',
+      sessions: openSessions.movedSessions.size,
+    });
+  }
+  return reasons;
+}

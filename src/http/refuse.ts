@@ -1,0 +1,32 @@
+import type { Request, Response } from 'express';
+import { toFlowError } from '../lib/faults';
+import type { Logger } from '../lib/logger';
+import { ERRORS, FlowError } from '../protocol/errors';
+import type { Telemetry } from '../telemetry/telemetry';
+import { sendRefusal } from './outgoing';
+import { pathOf } from './request-log';
+
+/** Answers a request with an error; the table's HTTP status unless given. */
+export type Refuse = (fault: unknown, request: Request, response: Response, status?: number) => void;
+
+/** Every refusal goes out here, is counted, and is logged at its code's level; what is no FlowError becomes INTERNAL. */
+export function createRefuse({ log, telemetry }: { log: Logger; telemetry: Telemetry }): Refuse {
+  const httpLog = log.child({ component: 'http' });
+  return (fault, request, response, status) => {
+    const path = pathOf(request.originalUrl);
+    if (response.headersSent) {
+      // The answer is on its way: cutting it short is all that can still be said.
+      const isCallerGone = request.socket.destroyed;
+      httpLog[isCallerGone ? 'debug' : 'error']({ err: fault, path }, 'an answer broke off');
+      response.destroy();
+      return;
+    }
+    const error = isUndecodable(fault) ? new FlowError('BAD_REQUEST', 'The path is not valid.', {}, { cause: fault }) : toFlowError(fault);
+    telemetry.operations.refused += 1;
+    httpLog[ERRORS[error.code].logLevel]({ err: error, method: request.method, path, ...error.details }, 'request refused');
+    sendRefusal(response, error, status);
+  };
+}
+
+/** Express decodes the parameters of a path; `%` and what is no hex digits ends so. */
+const isUndecodable = (fault: unknown): boolean => fault instanceof URIError;

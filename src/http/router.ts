@@ -1,0 +1,98 @@
+import express, { type ErrorRequestHandler, type RequestHandler, type Router } from 'express';
+import { FlowError } from '../protocol/errors';
+import { cors } from './cors';
+import { documentRoutes } from './document-routes';
+import { healthRoutes } from './health-routes';
+import type { HttpServices } from './http-services';
+import { createReader } from './incoming';
+import { operationRoutes } from './operation-routes';
+import { send } from './outgoing';
+import { referenceRoutes } from './reference-routes';
+import { createRefuse } from './refuse';
+import { requestLog } from './request-log';
+import type { Route } from './serve';
+import { sessionRoutes } from './session-routes';
+import { statsRoutes } from './stats-routes';
+
+/** How long a caller waits who came before the server was ready, or too late. */
+const NOT_READY_RETRY_MS = 1_000;
+
+/**
+ * The HTTP side of the server. It touches only requests to its own paths and to what is unknown under /api, so that it can
+ * be mounted in an application that has more.
+ */
+export function createHttpRouter(services: HttpServices): Router {
+  const { allowedOrigins, phase, log } = services;
+  const router = express.Router();
+  const refuse = createRefuse(services);
+  const read = createReader(services);
+  const entry = [requestLog(log), setHeaders(phase)];
+
+  for (const [path, routes] of byPath(routesOf(services))) {
+    const methods = methodsOf(routes);
+    router.all(path, ...entry, cors(allowedOrigins, methods));
+    for (const { endpoint, answer } of routes) {
+      router[endpoint.method](path, async (request, response) => {
+        if (endpoint.access === 'user') demandReady(phase());
+        await send(endpoint, await answer(read(endpoint, request, response)), request, response);
+      });
+    }
+    router.all(path, (request, response) => {
+      response.set('Allow', methods.join(', '));
+      if (request.method === 'OPTIONS') response.status(204).end();
+      else refuse(new FlowError('BAD_REQUEST', 'This path does not have this method.'), request, response, 405);
+    });
+  }
+  router.all(['/api', '/api/*splat'], ...entry, (request, response) => {
+    refuse(new FlowError('BAD_REQUEST', 'There is no such endpoint.'), request, response, 404);
+  });
+  const onFault: ErrorRequestHandler = (fault: unknown, request, response, _next) => refuse(fault, request, response);
+  return router.use(onFault);
+}
+
+function routesOf(services: HttpServices): Route[] {
+  return [
+    ...healthRoutes(services),
+    ...statsRoutes(services),
+    ...sessionRoutes(services),
+    ...documentRoutes(services),
+    ...operationRoutes(services),
+    ...referenceRoutes(services),
+  ];
+}
+
+function byPath(routes: readonly Route[]): Map<string, Route[]> {
+  const groups = new Map<string, Route[]>();
+  for (const route of routes) {
+    const { path } = route.endpoint;
+    groups.set(path, [...(groups.get(path) ?? []), route]);
+  }
+  return groups;
+}
+
+/** As the Allow header lists them. */
+function methodsOf(routes: readonly Route[]): string[] {
+  const methods = routes.map(({ endpoint }) => endpoint.method.toUpperCase());
+  return [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'];
+}
+
+function setHeaders(phase: HttpServices['phase']): RequestHandler {
+  return (_request, response, next) => {
+    response.removeHeader('X-Powered-By');
+    response.set('X-Content-Type-Options', 'nosniff');
+    // A server that stops waits for its connections.
+    if (phase() === 'draining') response.set('Connection', 'close');
+    next();
+  };
+}
+
+function demandReady(phase: ReturnType<HttpServices['phase']>): void {
+  switch (phase) {
+    case 'ready':
+      return;
+    case 'starting':
+      throw new FlowError('BUSY', 'The server is starting.', { retryAfterMs: NOT_READY_RETRY_MS });
+    case 'draining':
+      throw new FlowError('DRAINING', undefined, { retryAfterMs: NOT_READY_RETRY_MS });
+  }
+}

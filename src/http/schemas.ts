@@ -1,0 +1,167 @@
+import { z } from 'zod';
+import { ERRORS, type ErrorCode } from '../protocol/errors';
+import { clientCredentials, format, mark, replies, requests, role, sessionId, sessionInfo } from '../protocol/schemas';
+
+/** Every HTTP request and reply that the wire of the sockets does not have already. */
+
+export const entry = replies['operation:catch-up'].shape.entries.element;
+const { title } = sessionInfo.shape;
+
+/** Query values come as text; what is no whole number stays text and is refused as such. */
+const wholeNumber = <T extends z.ZodType>(schema: T) => z.preprocess(readWholeNumber, schema);
+const count = z.int().min(0);
+const milliseconds = z.number().min(0);
+
+export const sessionParams = z.strictObject({ sessionId });
+
+export const listQuery = z.strictObject({
+  limit: wholeNumber(z.int().min(1).max(200)).default(50),
+  after: sessionId.optional().describe('`next` of the page before'),
+});
+export const sessionReply = z.strictObject({ session: sessionInfo });
+export const ownSessionReply = z.strictObject({ session: sessionInfo, role: role.describe("the caller's") });
+export const sessionList = z.strictObject({
+  sessions: z.array(sessionInfo),
+  next: sessionId.nullable().describe('null at the end; a page may hold fewer than `limit` before it'),
+});
+export const renameBody = z.strictObject({ title });
+export const duplicateBody = z.strictObject({ sessionId: sessionId.optional(), title: title.optional() });
+
+export const documentQuery = z.strictObject({
+  as: z.enum(['text', 'json', 'update']).optional().describe('default: text of a yjs session, json of a json session'),
+  field: z.string().max(256).default('content').describe('name of the shared type in a Yjs document'),
+});
+export const documentReply = z.union([
+  z.strictObject({
+    head: mark,
+    field: z.string(),
+    content: z.unknown().describe('what the shared type holds'),
+  }),
+  z.strictObject({
+    snapshot: mark.extend({ payload: z.unknown() }).nullable(),
+    operations: z.array(z.unknown()).describe('everything after the snapshot, in order'),
+    head: mark,
+  }),
+]);
+
+export const appendBody = requests['operation:submit']
+  .omit({ sessionId: true })
+  .extend({ client: clientCredentials.optional().describe('of an earlier reply; without it one is issued') });
+export const appendReply = replies['operation:submit'].extend({ client: clientCredentials });
+
+export const historyQuery = z.strictObject({
+  after: wholeNumber(entry.shape.seq).default(0).describe('a seq; `next` of the page before'),
+  limit: wholeNumber(z.int().min(1).max(1_000)).default(100).describe('most entries of a page'),
+});
+export const historyReply = z.strictObject({
+  entries: z.array(entry).describe('whole batches, in order; a large page ends before `limit`'),
+  next: entry.shape.seq.nullable().describe('continue after it; null at the head'),
+  head: entry.shape.seq,
+  saved: entry.shape.seq.describe('entries at or below it are in the durable store'),
+  prunedThrough: entry.shape.seq
+    .optional()
+    .describe('entries after `after`, up to this seq, are no longer kept; the document still holds what they did'),
+});
+
+const reason = z.discriminatedUnion('code', [
+  z.strictObject({ code: z.literal('starting'), message: z.string() }),
+  z.strictObject({ code: z.literal('draining'), message: z.string() }),
+  z.strictObject({
+    code: z.literal('saving-stalled'),
+    message: z.string(),
+    unsavedSessions: count,
+    oldestUnsavedMs: milliseconds,
+    failure: z.string().optional().describe('what the store said last'),
+  }),
+  z.strictObject({ code: z.literal('sessions-taken-over'), message: z.string(), sessions: count }),
+]);
+export type Reason = z.infer<typeof reason>;
+
+const serviceHealth = z.strictObject({
+  backend: z.enum(['memory']),
+  configured: z.enum(['memory']),
+  status: z.enum(['ok', 'degraded']),
+  detail: z.string().optional(),
+});
+const services = z.strictObject({
+  websockets: serviceHealth,
+  collaboration: serviceHealth,
+  eventOrdering: serviceHealth,
+});
+export const health = z.strictObject({
+  status: z.enum(['ok', 'degraded', 'unavailable']),
+  instanceId: z.string(),
+  version: z.string(),
+  uptimeSeconds: count,
+  services,
+  store: z.strictObject({
+    kind: z.string(),
+    durability: z.enum(['fsync', 'buffered', 'none']).describe('what `saved` survives'),
+    status: z.enum(['ok', 'failing', 'stalled']),
+    unsavedSessions: count,
+    oldestUnsavedMs: milliseconds.describe('how long the oldest unsaved operation has waited'),
+    failure: z.string().optional().describe('what the store said last, while it fails'),
+  }),
+  reasons: z.array(reason).describe('why /health/ready fails, if it does'),
+});
+
+export const live = z.strictObject({ status: z.literal('ok') });
+
+export const readiness = z.strictObject({ ready: z.boolean(), reasons: z.array(reason) });
+
+const percentiles = z.strictObject({ p50: milliseconds, p99: milliseconds });
+const backends = z.strictObject({
+  websockets: z.enum(['memory']),
+  collaboration: z.enum(['memory']),
+  eventOrdering: z.enum(['memory']),
+});
+export const stats = z.strictObject({
+  instanceId: z.string(),
+  backends,
+  connections: z.strictObject({ local: count, cluster: count, slowConsumersCut: count }),
+  users: count,
+  sessions: z.strictObject({ open: count, participants: count }),
+  operations: z.strictObject({
+    ordered: count,
+    delivered: count,
+    saved: count,
+    perSecond: z.number().min(0).describe('ordered, over the last ten seconds'),
+    duplicates: count,
+    refused: count,
+    gapsRepaired: count,
+    forks: count,
+  }),
+  latency: z.strictObject({ orderMs: percentiles, saveMs: percentiles, deliverMs: percentiles }),
+  eventLoop: z.strictObject({ lagMsP99: milliseconds }),
+});
+
+const isErrorCode = (name: string): name is ErrorCode => Object.hasOwn(ERRORS, name);
+export const errorCodes: readonly ErrorCode[] = Object.keys(ERRORS).filter(isErrorCode);
+
+export const errorReply = z.strictObject({
+  error: z.strictObject({
+    code: z.enum(errorCodes),
+    message: z.string().describe('for people; programs look at `code` and `action`'),
+    action: z.enum(['resend', 'rebase', 'rejoin', 'wait', 'stop']).describe('what the caller does about it'),
+    retryAfterMs: count.optional(),
+    expected: count.optional().describe('CLIENT_SEQ_GAP: the clientSeq the server waits for'),
+    head: mark.optional().describe('STALE_BASE: where the document is now'),
+    errorId: z.string().optional().describe('INTERNAL: the id under which the log has the cause'),
+  }),
+});
+
+export const openApi = z.looseObject({ openapi: z.string(), paths: z.record(z.string(), z.unknown()) });
+
+/** Schemas that the reference shows under a name of their own. */
+export const namedSchemas = {
+  Session: sessionInfo,
+  Format: format,
+  Role: role,
+  Mark: mark,
+  Entry: entry,
+  ClientCredentials: clientCredentials,
+} as const;
+
+function readWholeNumber(text: unknown): unknown {
+  return typeof text === 'string' && /^\d{1,16}$/.test(text) ? Number(text) : text;
+}

@@ -1,0 +1,60 @@
+import type { SessionInfo } from '../protocol/schemas';
+import { admit, demandRole } from './admission';
+import { endpoints } from './endpoints';
+import type { HttpServices } from './http-services';
+import { serveUser, type Route } from './serve';
+
+/** Creating, finding, naming, copying and closing sessions. */
+export function sessionRoutes(services: HttpServices): Route[] {
+  const { collaboration, openSessions, authorize } = services;
+
+  return [
+    serveUser(endpoints.createSession, async ({ body, user, mountPath }) => {
+      const session = await collaboration.create({ format: body.format, ...chosen(body), createdBy: user.userId });
+      return created(mountPath, session);
+    }),
+
+    serveUser(endpoints.listSessions, async ({ query: { limit, after }, user }) => {
+      const page = await collaboration.list({ limit, createdBy: user.userId, ...(after === undefined ? {} : { after }) });
+      const roles = await Promise.all(page.sessions.map((session) => authorize(user, session)));
+      const sessions = page.sessions.filter((_, index) => roles[index]);
+      return { kind: 'json', value: { sessions, next: page.next } };
+    }),
+
+    serveUser(endpoints.readSession, async ({ params, user }) => ({
+      kind: 'json',
+      value: await admit(services, user, params.sessionId),
+    })),
+
+    serveUser(endpoints.renameSession, async ({ params: { sessionId }, body: { title }, user }) => {
+      demandRole((await admit(services, user, sessionId)).role, ['owner', 'editor']);
+      const session = await collaboration.rename(sessionId, title);
+      openSessions.get(sessionId)?.renamed(title);
+      return { kind: 'json', value: { session } };
+    }),
+
+    serveUser(endpoints.closeSession, async ({ params: { sessionId }, user }) => {
+      demandRole((await admit(services, user, sessionId)).role, ['owner']);
+      await collaboration.close(sessionId);
+      await openSessions.end(sessionId);
+      return { kind: 'empty' };
+    }),
+
+    serveUser(endpoints.duplicateSession, async ({ params: { sessionId }, body, user, mountPath }) => {
+      await admit(services, user, sessionId);
+      return created(mountPath, await collaboration.duplicate(sessionId, { ...chosen(body), createdBy: user.userId }));
+    }),
+  ];
+}
+
+/** What the caller chose; the rest is the service's to choose. */
+const chosen = ({ sessionId, title }: { sessionId?: string | undefined; title?: string | undefined }) => ({
+  ...(sessionId === undefined ? {} : { sessionId }),
+  ...(title === undefined ? {} : { title }),
+});
+
+const created = (mountPath: string, session: SessionInfo) => ({
+  kind: 'json' as const,
+  headers: { Location: `${mountPath}/api/sessions/${session.sessionId}` },
+  value: { session },
+});

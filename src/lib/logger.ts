@@ -1,0 +1,30 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+
+export type { Logger };
+
+/** Fields that never reach a log, at the top of a line or one level down (a request's headers, an auth handshake). */
+const SECRET_FIELDS = ['token', 'password', 'secret', 'signature', 'authorization', 'cookie', 'payload', 'operations'];
+
+/**
+ * The root logger; components take children of it: `logger.child({ component: 'saver' })`.
+ * Messages are constant texts, values are fields. Lines go to `destination`, by default to standard output at once.
+ */
+export function createLogger(
+  { level, instanceId }: { level: string; instanceId: string },
+  destination?: DestinationStream,
+): Logger {
+  const options = {
+    level,
+    base: { instanceId },
+    redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.headers.${field}`]), censor },
+  };
+  return destination ? pino(options, destination) : pino(options);
+}
+
+/** For tests and embedders that want none. */
+export const silentLogger: Logger = pino({ level: 'silent' });
+
+/** A number is a count, of operations say, and no secret. */
+function censor(value: unknown): unknown {
+  return typeof value === 'number' ? value : '[redacted]';
+}

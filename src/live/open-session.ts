@@ -1,0 +1,740 @@
+import type { ClientIdentity } from '../access/client-identity';
+import type { WebSocketManager } from '../connections/websocket-manager';
+import { backoffDelay } from '../lib/backoff';
+import { pause, type Clock } from '../lib/clock';
+import type { Logger } from '../lib/logger';
+import type { AppendResult, EventOrdering, Hint, HotLog } from '../ordering/event-ordering';
+import type { SaveDuty } from '../ordering/save-duty';
+import { markBefore, markOf, toWireEntry, type Entry } from '../protocol/entry';
+import { FlowError } from '../protocol/errors';
+import { isSameMark, type Mark, type Position } from '../protocol/positions';
+import type { ClientCredentials, Participant, Replies, Requests, Role, SessionInfo } from '../protocol/schemas';
+import type { DocumentFolder } from '../storage/document-folder';
+import type { OperationLog, SaveResult } from '../storage/operation-log';
+import type { Snapshots } from '../storage/snapshots';
+import type { Participants } from '../sessions/participants';
+import type { Telemetry } from '../telemetry/telemetry';
+import { Awareness } from './awareness';
+import { FanOut } from './fan-out';
+import { History, offTheChain, PAGE_BYTES } from './history';
+import { Members } from './members';
+import { openSession, type Opened } from './opening';
+import { encodeJsonValue, encodeOperations, type OperationLimits } from './operations';
+import { SaveQueue, type SaveClient, type Saver } from './saver';
+import type { SinceSnapshot, Snapshotter } from './snapshotter';
+import { Tail, type RingLimits } from './tail';
+
+/** A page of the wire holds at most so many entries unless the client asks for fewer. */
+const PAGE_ENTRIES = 5_000;
+/** How long a client waits that was refused because the session or the store is not ready. */
+const RETRY_AFTER_MS = 250;
+const REOPEN_BACKOFF = { firstMs: 50, ceilingMs: 10_000 };
+/** Looking at every buffer costs; a buffer cannot outgrow its bound by more than this share of it in between. */
+const BACKLOG_CHECK_SHARE = 1 / 16;
+
+export interface LiveLimits extends OperationLimits {
+  readonly ring: RingLimits;
+  /** Of all sessions of this instance (EO10). */
+  readonly maxUnsavedBytes: number;
+  readonly fanOutIntervalMs: number;
+  readonly awarenessIntervalMs: number;
+  readonly awarenessBytesPerSecond: number;
+  readonly slowConsumerBytes: number;
+}
+
+export interface LiveServices {
+  readonly ordering: EventOrdering;
+  readonly saveDuty: SaveDuty;
+  readonly operationLog: OperationLog;
+  readonly snapshots: Snapshots;
+  readonly folder: DocumentFolder;
+  readonly participants: Participants;
+  readonly sockets: WebSocketManager;
+  readonly identity: ClientIdentity;
+  readonly saver: Saver;
+  readonly snapshotter: Snapshotter;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly limits: LiveLimits;
+  readonly onSaved: ((saved: { sessionId: string } & Position) => void) | undefined;
+}
+
+/** Who speaks: a client admitted to the session. */
+export interface Speaker {
+  readonly clientId: string;
+  readonly userId: string;
+  readonly role: Role;
+}
+
+/** A connection on its way in. */
+export interface Joiner {
+  readonly connectionId: string;
+  readonly userId: string;
+  readonly isAlive: () => boolean;
+}
+
+export type ClosedReason = 'idle' | 'closed' | 'moved' | 'stopped';
+
+type State =
+  | { readonly kind: 'open' }
+  /** What is ordered is still delivered and saved; nothing new is accepted. */
+  | { readonly kind: 'draining' }
+  /** A discontinuity was found; nothing is accepted until the history is certain again (DL4). */
+  | { readonly kind: 'reopening' }
+  | { readonly kind: 'closed'; readonly reason: ClosedReason };
+
+interface Page {
+  readonly entries: readonly Entry[];
+  /** Where the next page or the first batch continues. */
+  readonly next: Mark;
+  readonly more: boolean;
+}
+
+/**
+ * What an open session does in this process: gives every submit its way into the order, lets entries through its gate in
+ * order, hands them to fan-out and saver, and puts things right when the log and the tail disagree.
+ */
+export class OpenSession implements SaveClient {
+  readonly sessionId: string;
+  /** Resolves when the session is closed and has let go of everything. */
+  readonly ended: Promise<void>;
+  readonly #services: LiveServices;
+  readonly #log: Logger;
+  readonly #history: History;
+  readonly #members: Members;
+  readonly #awareness: Awareness;
+  readonly #onClosed: (reason: ClosedReason) => void;
+  #info: SessionInfo;
+  #state: State = { kind: 'open' };
+  #tail: Tail;
+  #saved: Mark;
+  /** Highest seq anybody told us of; a log that ends below it has lost something (DL3). */
+  #knownSeq: number;
+  #fanOut: FanOut;
+  /** There while this instance saves the session. */
+  #queue: SaveQueue | undefined;
+  #sinceSnapshot: SinceSnapshot | undefined;
+  #repairing: Promise<void> | undefined;
+  #unfollow: (() => Promise<void>) | undefined;
+  #bytesSinceBacklogCheck = 0;
+  #joinsUnderWay = 0;
+  /** Monotonic time since when nobody is here. */
+  #idleSince: number;
+  #resolveEnded: () => void = () => {};
+
+  static async open(
+    services: LiveServices,
+    info: SessionInfo,
+    onClosed: (session: OpenSession, reason: ClosedReason) => void,
+  ): Promise<OpenSession> {
+    const opened = await openSession(services, info.sessionId);
+    const session = new OpenSession(services, info, opened, (reason) => onClosed(session, reason));
+    await session.#begin();
+    return session;
+  }
+
+  private constructor(services: LiveServices, info: SessionInfo, start: Opened, onClosed: (reason: ClosedReason) => void) {
+    const { sessionId } = info;
+    const { sockets, clock, limits } = services;
+    this.sessionId = sessionId;
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    this.#services = services;
+    this.#info = info;
+    this.#onClosed = onClosed;
+    this.#log = services.log.child({ sessionId });
+    this.#history = new History(sessionId, info.format, services);
+    this.#tail = new Tail(start.epoch, start.head, limits.ring);
+    this.#saved = start.saved;
+    this.#knownSeq = start.head.seq;
+    this.#fanOut = this.#newFanOut(start);
+    this.#idleSince = clock.monotonic();
+    this.#awareness = new Awareness({
+      clock,
+      intervalMs: limits.awarenessIntervalMs,
+      bytesPerSecond: limits.awarenessBytesPerSecond,
+      send: (states) => sockets.toSessionHere(sessionId, 'awareness:update', { sessionId, states }),
+    });
+    this.#members = new Members(sessionId, services, ({ connectionId }) => {
+      this.#awareness.leave(connectionId);
+      this.#idleSince = clock.monotonic();
+      services.participants
+        .leave(sessionId, connectionId)
+        .catch((cause: unknown) => this.#log.warn({ err: cause }, 'a participant stays until the lease ends'));
+    });
+  }
+
+  get position(): Position {
+    return { epoch: this.#tail.epoch, ...this.#tail.head };
+  }
+
+  get saved(): Mark {
+    return this.#saved;
+  }
+
+  get isOpen(): boolean {
+    return this.#state.kind === 'open';
+  }
+
+  get isSaving(): boolean {
+    return this.#queue !== undefined;
+  }
+
+  get knownSeq(): number {
+    return Math.max(this.#knownSeq, this.#tail.head.seq);
+  }
+
+  get connectionIds(): readonly string[] {
+    return this.#members.connectionIds();
+  }
+
+  /** Milliseconds without a connection and with everything saved; 0 while it is needed. */
+  idleMs(): number {
+    const isNeeded = this.#members.size > 0 || this.#joinsUnderWay > 0 || !this.isOpen;
+    if (isNeeded || this.#saved.seq < this.#tail.head.seq) return 0;
+    return this.#services.clock.monotonic() - this.#idleSince;
+  }
+
+  // ————— coming, reading, going
+
+  /**
+   * Brings a connection in (DL1). `respond` is called once; when its page says `more: false`, the connection entered the room
+   * in the same turn, so that its first batch continues the page exactly.
+   */
+  async join(
+    joiner: Joiner,
+    request: Requests['session:join'],
+    role: Role,
+    respond: (reply: Replies['session:join']) => void,
+  ): Promise<void> {
+    this.#demandOpen();
+    const { connectionId, userId, isAlive } = joiner;
+    this.#joinsUnderWay += 1;
+    try {
+      const client = await this.admitClient(userId, request.client);
+      const way = await this.#history.wayIn(this.#tail, request);
+      const participant: Participant = { connectionId, clientId: client.clientId, userId, role };
+      const participants = await this.#services.participants.join(this.sessionId, participant);
+      await this.#deliver(way.after, PAGE_ENTRIES, (page) => {
+        if (!isAlive()) return;
+        const { after: _, ...resume } = way;
+        this.#members.add(participant);
+        this.#seat(connectionId, page);
+        respond({
+          session: this.#info,
+          client,
+          role,
+          head: this.position,
+          saved: { epoch: this.#tail.epoch, ...this.#saved },
+          ...resume,
+          entries: page.entries.map(toWireEntry),
+          next: page.next,
+          more: page.more,
+          participants: [...participants],
+          awareness: this.#awareness.states(),
+        });
+      });
+    } finally {
+      this.#joinsUnderWay -= 1;
+      this.#idleSince = this.#services.clock.monotonic();
+      if (!this.#members.has(connectionId)) await this.#services.participants.leave(this.sessionId, connectionId);
+    }
+  }
+
+  async catchUp(
+    connectionId: string,
+    { after, limit }: Requests['operation:catch-up'],
+    respond: (reply: Replies['operation:catch-up']) => void,
+  ): Promise<void> {
+    this.#demandOpen();
+    this.#members.get(connectionId);
+    await this.#deliver(after, limit ?? PAGE_ENTRIES, (page) => {
+      this.#members.get(connectionId);
+      this.#seat(connectionId, page);
+      respond({ entries: page.entries.map(toWireEntry), head: this.position, next: page.next, more: page.more });
+    });
+  }
+
+  leave(connectionId: string): void {
+    this.#members.remove(connectionId);
+  }
+
+  /** A participant of another instance whose lease ended. */
+  lost(participant: Participant): void {
+    this.#members.lost(participant);
+  }
+
+  /** Issues a client id, or admits the one that proves itself, and answers how far its operations came (EO11). */
+  async admitClient(
+    userId: string,
+    credentials: ClientCredentials | undefined,
+  ): Promise<ClientCredentials & { lastClientSeq: number }> {
+    this.#demandOpen();
+    const { identity } = this.#services;
+    if (credentials && !identity.verify(this.sessionId, userId, credentials)) {
+      throw new FlowError('FORBIDDEN', 'The client id was not issued for this session and user.');
+    }
+    const client = credentials ?? identity.issue(this.sessionId, userId);
+    return { ...client, lastClientSeq: await this.#admit(client.clientId, credentials === undefined) };
+  }
+
+  entriesAfter(mark: Mark): AsyncIterable<readonly Entry[]> {
+    return this.#history.entriesAfter(() => this.#tail, mark);
+  }
+
+  updateAwareness(connectionId: string, request: Requests['awareness:update']): void {
+    this.#members.get(connectionId);
+    encodeJsonValue(request.state ?? null, 'The awareness state');
+    this.#awareness.update(connectionId, request);
+  }
+
+  renamed(title: string): void {
+    this.#info = { ...this.#info, title };
+    this.#services.sockets.toSession(this.sessionId, 'session:renamed', { sessionId: this.sessionId, title });
+  }
+
+  // ————— writing
+
+  /** Gives a batch its place; resolves when the own gate has passed it (DL3). */
+  async submit(connectionId: string, request: Requests['operation:submit']): Promise<Replies['operation:submit']> {
+    return this.submitAs(this.#members.get(connectionId), request);
+  }
+
+  async submitAs(
+    { clientId, userId, role }: Speaker,
+    { clientSeq, operations, base }: Requests['operation:submit'],
+  ): Promise<Replies['operation:submit']> {
+    this.#demandOpen();
+    demandWriter(role);
+    const { clock, telemetry, limits, saver, ordering } = this.#services;
+    const startedAt = clock.monotonic();
+    const text = encodeOperations(this.#info.format, operations, limits);
+    if (saver.unsavedBytes + text.length > limits.maxUnsavedBytes) {
+      throw new FlowError('STORE_UNAVAILABLE', 'Too much is waiting for the store.', { retryAfterMs: RETRY_AFTER_MS });
+    }
+    const submission = {
+      epoch: this.#tail.epoch,
+      clientId,
+      userId,
+      firstClientSeq: clientSeq,
+      count: operations.length,
+      operations: text,
+      ...(base ? { base } : {}),
+    };
+    let result = await ordering.append(this.sessionId, submission);
+    if (result.status === 'client-unknown') {
+      // The hot log is younger than this client's join; its row is in the store (EO11).
+      await this.#admit(clientId, false);
+      result = await ordering.append(this.sessionId, submission);
+    }
+    if (result.status === 'accepted') telemetry.orderMs.record(clock.monotonic() - startedAt);
+    return this.#answer(result);
+  }
+
+  async #answer(result: AppendResult): Promise<Replies['operation:submit']> {
+    const { operations } = this.#services.telemetry;
+    switch (result.status) {
+      case 'accepted': {
+        const { entry } = result;
+        operations.ordered += entry.count;
+        this.#offer(entry);
+        if (this.#tail.head.seq < entry.seq) await this.#repairing;
+        if (this.#tail.tagAt(entry.seq) !== entry.tag) throw notDelivered();
+        return { epoch: entry.epoch, seq: entry.seq };
+      }
+      case 'duplicate':
+        operations.duplicates += 1;
+        return { epoch: result.epoch, seq: result.seq, duplicate: true };
+      case 'gap':
+        throw new FlowError('CLIENT_SEQ_GAP', undefined, { expected: result.expectedClientSeq });
+      case 'conflict':
+        throw new FlowError('CLIENT_SEQ_CONFLICT');
+      case 'stale-base':
+        throw new FlowError('STALE_BASE', undefined, { head: result.head });
+      case 'client-unknown':
+        throw new FlowError('CLIENT_UNKNOWN');
+      case 'wrong-epoch':
+        this.#discontinuity('the hot log has another epoch');
+        throw notDelivered();
+    }
+  }
+
+  /** Keeps a client's snapshot of a format the server does not understand (ST9). */
+  async putSnapshot(connectionId: string, { seq, tag, payload }: Requests['session:snapshot']): Promise<void> {
+    demandWriter(this.#members.get(connectionId).role);
+    if (this.#info.format === 'yjs') throw new FlowError('BAD_REQUEST', 'The server makes the snapshots of Yjs sessions itself.');
+    const text = encodeJsonValue(payload, 'The snapshot');
+    const isKept = await this.#services.snapshots.put(this.sessionId, { at: { seq, tag }, payload: Buffer.from(text) });
+    if (!isKept) throw new FlowError('BAD_REQUEST', 'The snapshot names no saved position after the latest snapshot.');
+  }
+
+  // ————— saving
+
+  onSaveResult(queue: SaveQueue, result: SaveResult, entries: readonly Entry[]): void {
+    if (queue !== this.#queue) return;
+    switch (result.status) {
+      case 'saved':
+        this.#noteSaved(result.head);
+        if (this.#sinceSnapshot) this.#services.snapshotter.onSaved(this.#sinceSnapshot, entries);
+        this.#services.ordering
+          .markSaved(this.sessionId, { epoch: queue.epoch, ...result.head })
+          .catch((cause: unknown) => this.#log.warn({ err: cause }, 'the hot log could not be told what is saved'));
+        return;
+      case 'fenced':
+      case 'diverged':
+        this.#queue = undefined;
+        this.#log.warn({ result }, 'the store refuses this writer');
+        if (this.#services.ordering.scope === 'shared') return this.#discontinuity(`the store answered ${result.status}`);
+        // Without a shared order there is nothing to agree on: the other writer has the session (ST5).
+        this.close('moved').catch((cause: unknown) => this.#log.error({ err: cause }, 'closing failed'));
+    }
+  }
+
+  /** Takes up saving from where the store is (SV1). */
+  async startSaving(): Promise<void> {
+    const { operationLog, ordering, saver } = this.#services;
+    const tail = this.#tail;
+    const stored = await operationLog.head(this.sessionId);
+    if (!stored) return;
+    const unsaved: Entry[] = [];
+    let last: Mark = stored;
+    while (last.seq < tail.head.seq) {
+      const page = tail.covers(last.seq)
+        ? tail.after(last.seq)
+        : ((await ordering.read(this.sessionId, last.seq, PAGE_BYTES))?.entries ?? []);
+      const [first] = page;
+      if (!first || !isSameMark(markBefore(first), last)) return this.#discontinuity('the hot log does not continue the store');
+      unsaved.push(...page);
+      last = markOf(page[page.length - 1] ?? first);
+    }
+    // Nothing awaited since the tail was found to end here, so no entry is missing between `unsaved` and what comes.
+    if (this.#queue || this.#tail !== tail || this.#state.kind === 'closed') return;
+    this.#queue = new SaveQueue(this, tail.epoch);
+    for (const entry of unsaved) saver.add(this.#queue, entry);
+  }
+
+  /** Another instance holds the save lease, or the epoch is over. */
+  stopSaving(): void {
+    if (this.#queue) this.#services.saver.drop(this.#queue);
+    this.#queue = undefined;
+  }
+
+  // ————— the gate, the audit, and what they find
+
+  /** Compares the tail with what the log said after `knownSeq` was known (DL3). */
+  audit(hot: HotLog | null, knownSeq: number): void {
+    if (!this.#isLive()) return;
+    const { epoch, head } = this.#tail;
+    if (!hot) return this.#discontinuity('the hot log is gone');
+    if (hot.epoch !== epoch) return this.#discontinuity('the hot log has another epoch');
+    if (hot.head.seq < knownSeq) return this.#discontinuity('the hot log went backwards');
+    if (hot.head.seq > head.seq) void this.#repair();
+    else if (hot.head.seq === head.seq && hot.head.tag !== head.tag) return this.#discontinuity('the hot log has another history');
+    this.#noteSaved(hot.saved);
+  }
+
+  #onHint(hint: Hint): void {
+    if (!this.#isLive()) return;
+    switch (hint.kind) {
+      case 'entry':
+        return this.#offer(hint.entry);
+      case 'head':
+        if (hint.head.epoch !== this.#tail.epoch || hint.head.seq <= this.#tail.head.seq) return;
+        this.#knownSeq = Math.max(this.#knownSeq, hint.head.seq);
+        void this.#repair();
+        return;
+      case 'saved':
+        if (hint.saved.epoch === this.#tail.epoch) this.#noteSaved(hint.saved);
+    }
+  }
+
+  /** The gate (DL2). */
+  #offer(entry: Entry): void {
+    if (!this.#isLive()) return;
+    switch (this.#tail.offer(entry)) {
+      case 'passed':
+        return this.#passed(entry);
+      case 'repeat':
+        return;
+      case 'hole':
+      case 'suspect':
+        this.#knownSeq = Math.max(this.#knownSeq, entry.seq);
+        void this.#repair();
+        return;
+      case 'break':
+        this.#discontinuity('an entry does not continue the tail');
+    }
+  }
+
+  #passed(entry: Entry): void {
+    this.#fanOut.push(entry);
+    if (this.#queue) this.#services.saver.add(this.#queue, entry);
+  }
+
+  #noteSaved(saved: Mark): void {
+    if (saved.seq <= this.#saved.seq) return;
+    const own = this.#tail.tagAt(saved.seq);
+    // Beyond the tail it waits: the next hint or audit says it again (SV3).
+    if (own === null) return;
+    if (own !== undefined && own !== saved.tag) return this.#discontinuity('what is saved is not what was delivered');
+    this.#saved = { seq: saved.seq, tag: saved.tag };
+    this.#fanOut.saved(this.#saved);
+    this.#services.onSaved?.({ sessionId: this.sessionId, epoch: this.#tail.epoch, ...this.#saved });
+  }
+
+  /** Reads what the hints did not bring; one read at a time (DL2). */
+  #repair(): Promise<void> {
+    this.#repairing ??= this.#readMissing()
+      .catch((cause: unknown) => this.#log.warn({ err: cause }, 'reading the log failed; the audit will try again'))
+      .finally(() => {
+        this.#repairing = undefined;
+      });
+    return this.#repairing;
+  }
+
+  async #readMissing(): Promise<void> {
+    const { ordering, operationLog, telemetry } = this.#services;
+    const tail = this.#tail;
+    for (;;) {
+      const from = tail.head.seq;
+      const known = this.knownSeq;
+      const read = await ordering.read(this.sessionId, from, PAGE_BYTES);
+      if (!this.#isLive() || this.#tail !== tail) return;
+      if (!read || read.log.epoch !== tail.epoch) return this.#discontinuity('the hot log was replaced');
+      if (read.log.head.seq < known) return this.#discontinuity('the hot log went backwards');
+      const isInStore = read.log.floor > from;
+      const entries = isInStore ? await operationLog.readAfter(this.sessionId, from, PAGE_BYTES) : read.entries;
+      if (!this.#isLive() || this.#tail !== tail) return;
+      for (const entry of entries) {
+        const passage = tail.offerFromLog(entry);
+        if (passage === 'passed') {
+          telemetry.operations.gapsRepaired += 1;
+          this.#passed(entry);
+        } else if (passage !== 'repeat') {
+          return this.#discontinuity(`an entry of the log is a ${passage} for the tail`);
+        }
+      }
+      if (tail.head.seq >= read.log.head.seq) return;
+      if (tail.head.seq === from) return this.#discontinuity('a hole remains after reading the log');
+    }
+  }
+
+  // ————— opening again
+
+  #discontinuity(reason: string): void {
+    if (!this.#isLive()) return;
+    const resumeAs = this.#state;
+    this.#state = { kind: 'reopening' };
+    this.#log.warn({ reason, position: this.position }, 'discontinuity; opening the session again');
+    this.#reopen(resumeAs).catch((cause: unknown) => {
+      this.#log.error({ err: cause }, 'the session could not be opened again');
+      return this.close('moved');
+    });
+  }
+
+  /** ST4 for a session that is open, then DL4: its clients go on, or fork. */
+  async #reopen(resumeAs: State): Promise<void> {
+    for (let attempt = 1; this.#state.kind === 'reopening'; attempt += 1) {
+      try {
+        const opened = await openSession(this.#services, this.sessionId, () => this.#rescue());
+        const isContinued = await this.#history.isOnChainOf(opened.head, this.#tail.head);
+        if (this.#state.kind !== 'reopening') return;
+        this.stopSaving();
+        if (isContinued) this.#continueUnder(opened.epoch);
+        else this.#forkTo(opened);
+        this.#state = resumeAs;
+        await this.#takeUp();
+        return;
+      } catch (cause) {
+        if (cause instanceof FlowError && cause.code === 'SESSION_NOT_FOUND') throw cause;
+        this.#log.warn({ err: cause, attempt }, 'opening again failed; trying once more');
+        await pause(this.#services.clock, backoffDelay(attempt, REOPEN_BACKOFF));
+      }
+    }
+  }
+
+  /** What the tail still holds goes to the store, if it takes it, before the hot log is overruled (ST4). */
+  async #rescue(): Promise<void> {
+    const { operationLog } = this.#services;
+    const stored = await operationLog.head(this.sessionId);
+    if (!stored || !this.#tail.covers(stored.seq) || this.#tail.tagAt(stored.seq) !== stored.tag) return;
+    const entries = this.#tail.after(stored.seq);
+    if (entries.length > 0) await operationLog.save([{ sessionId: this.sessionId, epoch: this.#tail.epoch, entries }]);
+  }
+
+  #continueUnder(epoch: number): void {
+    this.#tail = this.#tail.underEpoch(epoch);
+    this.#knownSeq = this.#tail.head.seq;
+    this.#fanOut.underEpoch(epoch);
+  }
+
+  #forkTo(opened: Opened): void {
+    const { sockets, telemetry, limits } = this.#services;
+    const { epoch, head, saved } = opened;
+    telemetry.operations.forks += 1;
+    this.#fanOut.stop();
+    this.#tail = new Tail(epoch, head, limits.ring);
+    this.#saved = saved;
+    this.#knownSeq = head.seq;
+    this.#fanOut = this.#newFanOut(opened);
+    for (const connectionId of this.#members.connectionIds()) {
+      sockets.toConnectionHere(connectionId, 'session:forked', { sessionId: this.sessionId, epoch, head });
+    }
+    this.#members.clear();
+  }
+
+  // ————— beginning and end
+
+  async #begin(): Promise<void> {
+    const { ordering, snapshotter } = this.#services;
+    this.#unfollow = await ordering.follow(this.sessionId, (hint) => this.#onHint(hint));
+    if (this.#info.format === 'yjs') this.#sinceSnapshot = await snapshotter.follow(this.sessionId, this.#saved);
+    await this.#takeUp();
+  }
+
+  async #takeUp(): Promise<void> {
+    const { ordering, saveDuty } = this.#services;
+    if ((await saveDuty.claim([this.sessionId])).has(this.sessionId)) await this.startSaving();
+    // What was ordered between opening and subscribing came to nobody's ears.
+    if (ordering.scope === 'shared') await this.#repair();
+  }
+
+  /** From now on nobody joins and nothing is accepted. */
+  drain(): void {
+    if (this.#state.kind === 'open') this.#state = { kind: 'draining' };
+  }
+
+  /** Folds what gathered since the last snapshot, when a session ends. */
+  async foldLast(): Promise<void> {
+    if (this.#sinceSnapshot && this.#sinceSnapshot.entries > 0) await this.#services.snapshotter.fold(this.#sinceSnapshot);
+  }
+
+  /** Lets go of everything. What is not saved by then stays with its clients. */
+  async close(reason: ClosedReason): Promise<void> {
+    if (this.#state.kind === 'closed') return this.ended;
+    this.#state = { kind: 'closed', reason };
+    const { sockets, ordering, saveDuty } = this.#services;
+    this.#fanOut.flush();
+    this.#fanOut.announceSaved();
+    this.#fanOut.stop();
+    if (reason === 'closed' || reason === 'moved') {
+      for (const connectionId of this.#members.connectionIds()) {
+        sockets.toConnectionHere(connectionId, 'session:closed', { sessionId: this.sessionId, reason });
+      }
+    }
+    this.#members.clear();
+    this.#members.stop();
+    this.#awareness.stop();
+    this.stopSaving();
+    this.#onClosed(reason);
+    try {
+      await this.#unfollow?.();
+      await saveDuty.release([this.sessionId]);
+      await ordering.release(this.sessionId);
+    } finally {
+      this.#resolveEnded();
+    }
+  }
+
+  // ————— details
+
+  #isLive(): boolean {
+    return this.#state.kind === 'open' || this.#state.kind === 'draining';
+  }
+
+  #demandOpen(): void {
+    switch (this.#state.kind) {
+      case 'open':
+        return;
+      case 'draining':
+        throw new FlowError('DRAINING', undefined, { retryAfterMs: RETRY_AFTER_MS });
+      case 'reopening':
+        throw notDelivered();
+      case 'closed':
+        if (this.#state.reason === 'closed') throw new FlowError('SESSION_NOT_FOUND');
+        throw new FlowError('NOT_JOINED', 'The session was closed here; join again.');
+    }
+  }
+
+  async #admit(clientId: string, isNew: boolean): Promise<number> {
+    const { ordering, operationLog } = this.#services;
+    const row = isNew ? null : await operationLog.clientRow(this.sessionId, clientId);
+    const admitted = await ordering.admit(this.sessionId, this.#tail.epoch, clientId, row);
+    if (admitted !== 'wrong-epoch') return admitted.lastClientSeq;
+    this.#discontinuity('the hot log has another epoch');
+    throw notDelivered();
+  }
+
+  /** Reads until the ring takes over; `complete` runs in the turn in which nothing more is missing, or with a page in between. */
+  async #deliver(after: Mark, maxEntries: number, complete: (page: Page) => void): Promise<void> {
+    const read = this.#tail.covers(after.seq) ? [] : await this.#history.readPage(this.#tail, after);
+    this.#demandOpen();
+    // From here on nothing awaits, so nothing can be ordered between the page and the room (DL1).
+    const entries = read.slice(0, maxEntries);
+    const lastRead = entries[entries.length - 1];
+    let next = lastRead ? markOf(lastRead) : after;
+    let isComplete = false;
+    if (this.#tail.covers(next.seq)) {
+      if (this.#tail.tagAt(next.seq) !== next.tag) throw offTheChain();
+      this.#fanOut.flush();
+      const rest = this.#tail.after(next.seq);
+      const taken = rest.slice(0, maxEntries - entries.length);
+      entries.push(...taken);
+      const last = taken[taken.length - 1];
+      if (last) next = markOf(last);
+      isComplete = taken.length === rest.length;
+    } else if (next.seq > this.#tail.head.seq) {
+      void this.#repair();
+    }
+    complete({ entries, next, more: !isComplete });
+  }
+
+  /** Whoever has everything hears what comes next; whoever still pages would only hear it twice. */
+  #seat(connectionId: string, { more }: Page): void {
+    const { sockets } = this.#services;
+    if (more) sockets.leave(connectionId, this.sessionId);
+    else sockets.enter(connectionId, this.sessionId);
+  }
+
+  #newFanOut(start: { epoch: number; saved: Mark }): FanOut {
+    const { sockets, clock, telemetry, limits } = this.#services;
+    const { sessionId } = this;
+    return new FanOut(
+      {
+        sessionId,
+        clock,
+        telemetry,
+        intervalMs: limits.fanOutIntervalMs,
+        sendBatch: (batch, bytes) => {
+          const receivers = sockets.toSessionHere(sessionId, 'operation:batch', batch);
+          this.#cutSlowConsumers(bytes);
+          return receivers;
+        },
+        sendSaved: (saved) => sockets.toSessionHere(sessionId, 'operation:saved', { sessionId, ...saved }),
+      },
+      start,
+    );
+  }
+
+  /** DL6. */
+  #cutSlowConsumers(bytesSent: number): void {
+    const { sockets, limits, telemetry } = this.#services;
+    this.#bytesSinceBacklogCheck += bytesSent;
+    if (this.#bytesSinceBacklogCheck < limits.slowConsumerBytes * BACKLOG_CHECK_SHARE) return;
+    this.#bytesSinceBacklogCheck = 0;
+    for (const connectionId of [...sockets.membersHere(this.sessionId)]) {
+      if (sockets.backlogBytes(connectionId) <= limits.slowConsumerBytes) continue;
+      telemetry.slowConsumersCut.count += 1;
+      this.#log.info({ connectionId }, 'slow consumer cut off');
+      sockets.disconnectHere(connectionId);
+    }
+  }
+}
+
+function demandWriter(role: Role): void {
+  if (role !== 'owner' && role !== 'editor') throw new FlowError('FORBIDDEN', `A ${role} may not change the document.`);
+}
+
+const notDelivered = (): FlowError => new FlowError('NOT_DELIVERED', undefined, { retryAfterMs: RETRY_AFTER_MS });

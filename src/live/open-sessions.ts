@@ -1,0 +1,198 @@
+import { pause } from '../lib/clock';
+import { FlowError } from '../protocol/errors';
+import type { SessionInfo } from '../protocol/schemas';
+import type { CollaborationService } from '../sessions/collaboration-service';
+import { OpenSession, type ClosedReason, type LiveServices } from './open-session';
+
+/** Sessions audited in one turn of the event loop. */
+const AUDIT_CHUNK = 500;
+/** How often this instance looks for unsaved sessions that nobody saves (SV2). */
+const ORPHAN_INTERVAL_MS = 2_000;
+const MOVED_RETRY_MS = 1_000;
+
+interface OpenSessionsOptions {
+  readonly services: LiveServices;
+  readonly collaboration: CollaborationService;
+  readonly auditIntervalMs: number;
+  /** A session without a connection is closed after this time (DL8). */
+  readonly idleMs: number;
+  readonly participantLeaseMs: number;
+  readonly onSessionOpened?: ((session: SessionInfo) => void) | undefined;
+}
+
+/** What could not be saved when the server stopped. */
+export interface StopReport {
+  readonly unsavedSessions: readonly string[];
+}
+
+/** The sessions that are open in this process, and the rounds made over them: audit, idle close, leases. */
+export class OpenSessions {
+  readonly #options: OpenSessionsOptions;
+  readonly #open = new Map<string, OpenSession>();
+  readonly #opening = new Map<string, Promise<OpenSession>>();
+  /** Sessions that are letting go; whoever wants one again waits for that. */
+  readonly #closing = new Map<string, Promise<void>>();
+  /** Sessions another process has taken; without a shared order there is no taking them back (ST5). */
+  readonly #moved = new Set<string>();
+  readonly #cancels = new Set<() => void>();
+  #isDraining = false;
+  #isStopped = false;
+
+  constructor(options: OpenSessionsOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { auditIntervalMs, participantLeaseMs, services } = this.#options;
+    this.#every(auditIntervalMs, () => this.#audit());
+    this.#every(auditIntervalMs, () => this.#closeIdle());
+    this.#every(participantLeaseMs / 3, () => this.#renewLeases());
+    if (services.ordering.scope === 'shared') this.#every(ORPHAN_INTERVAL_MS, () => this.#takeUpSaving());
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  get participantCount(): number {
+    let count = 0;
+    for (const session of this.#open.values()) count += session.connectionIds.length;
+    return count;
+  }
+
+  get movedSessions(): ReadonlySet<string> {
+    return this.#moved;
+  }
+
+  get(sessionId: string): OpenSession | undefined {
+    return this.#open.get(sessionId);
+  }
+
+  /** The open session, opened if need be. Rejects with SESSION_NOT_FOUND. */
+  async acquire(sessionId: string): Promise<OpenSession> {
+    if (this.#isDraining) throw new FlowError('DRAINING', undefined, { retryAfterMs: MOVED_RETRY_MS });
+    const open = this.#open.get(sessionId);
+    if (open) return open;
+    const opening = this.#opening.get(sessionId) ?? this.#begin(sessionId);
+    return opening;
+  }
+
+  /** Ends a session for everyone here, once what was ordered is saved. Its record must be closed before. */
+  async end(sessionId: string): Promise<void> {
+    const session = this.#open.get(sessionId);
+    if (!session) return;
+    session.drain();
+    await this.#options.services.saver.settled();
+    await session.close('closed');
+  }
+
+  /** Nobody joins and nothing is accepted any more; resolves when all is saved or `deadlineMs` is over. */
+  async drain(deadlineMs: number): Promise<StopReport> {
+    const { saver, clock } = this.#options.services;
+    this.#isDraining = true;
+    for (const session of this.#open.values()) session.drain();
+    await Promise.race([saver.settled(), pause(clock, deadlineMs)]);
+    return { unsavedSessions: saver.status().unsavedSessions };
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const cancel of this.#cancels) cancel();
+    this.#cancels.clear();
+    await Promise.allSettled(this.#opening.values());
+    await Promise.all([...this.#open.values()].map((session) => session.close('stopped')));
+    await Promise.allSettled(this.#closing.values());
+    this.#options.services.saver.stop();
+  }
+
+  #begin(sessionId: string): Promise<OpenSession> {
+    const opening = this.#openOne(sessionId).finally(() => this.#opening.delete(sessionId));
+    this.#opening.set(sessionId, opening);
+    return opening;
+  }
+
+  async #openOne(sessionId: string): Promise<OpenSession> {
+    const { services, collaboration, onSessionOpened } = this.#options;
+    await this.#closing.get(sessionId);
+    if (this.#moved.has(sessionId)) {
+      throw new FlowError('BACKEND_UNAVAILABLE', 'Another process has taken this document over; connect to that one.', {
+        retryAfterMs: MOVED_RETRY_MS,
+      });
+    }
+    const info = await collaboration.get(sessionId);
+    if (!info) throw new FlowError('SESSION_NOT_FOUND');
+    const session = await OpenSession.open(services, info, (closed, reason) => this.#onClosed(closed, reason));
+    if (session.isOpen) this.#open.set(sessionId, session);
+    if (this.#isDraining) session.drain();
+    onSessionOpened?.(info);
+    return session;
+  }
+
+  #onClosed(session: OpenSession, reason: ClosedReason): void {
+    const { sessionId } = session;
+    if (this.#open.get(sessionId) === session) this.#open.delete(sessionId);
+    const ending = session.ended.finally(() => {
+      if (this.#closing.get(sessionId) === ending) this.#closing.delete(sessionId);
+    });
+    this.#closing.set(sessionId, ending);
+    if (reason === 'moved' && this.#options.services.ordering.scope === 'process') this.#moved.add(sessionId);
+  }
+
+  /** DL3, in chunks, so that ten thousand open sessions do not hold up one keystroke. */
+  async #audit(): Promise<void> {
+    const { ordering } = this.#options.services;
+    const sessions = [...this.#open.values()];
+    for (let from = 0; from < sessions.length; from += AUDIT_CHUNK) {
+      const chunk = sessions.slice(from, from + AUDIT_CHUNK);
+      const known = chunk.map((session) => session.knownSeq);
+      const logs = await ordering.describe(chunk.map(({ sessionId }) => sessionId));
+      chunk.forEach((session, index) => session.audit(logs[index] ?? null, known[index] ?? 0));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async #closeIdle(): Promise<void> {
+    const { idleMs } = this.#options;
+    for (const session of this.#open.values()) {
+      if (session.idleMs() < idleMs) continue;
+      await session.foldLast();
+      // Somebody may have come while the snapshot was made.
+      if (session.idleMs() >= idleMs) await session.close('idle');
+    }
+  }
+
+  async #renewLeases(): Promise<void> {
+    const { participants } = this.#options.services;
+    const connectionIds = new Set<string>();
+    for (const session of this.#open.values()) for (const connectionId of session.connectionIds) connectionIds.add(connectionId);
+    await participants.renew([...connectionIds]);
+    for (const { sessionId, participant } of await participants.sweep()) this.#open.get(sessionId)?.lost(participant);
+  }
+
+  async #takeUpSaving(): Promise<void> {
+    const { saveDuty } = this.#options.services;
+    for (const sessionId of await saveDuty.orphans()) await this.acquire(sessionId);
+    const held = await saveDuty.claim([...this.#open.keys()]);
+    for (const session of this.#open.values()) {
+      if (!held.has(session.sessionId)) session.stopSaving();
+      else if (session.isOpen && !session.isSaving) await session.startSaving();
+    }
+  }
+
+  /** Runs a round, waits, and runs it again; a failing round is logged and never the last. */
+  #every(intervalMs: number, round: () => Promise<void>): void {
+    const { clock, log } = this.#options.services;
+    const arm = (): void => {
+      const cancel = clock.after(intervalMs, () => {
+        this.#cancels.delete(cancel);
+        round()
+          .catch((cause: unknown) => log.warn({ err: cause }, 'a round over the open sessions failed'))
+          .finally(() => {
+            if (!this.#isStopped) arm();
+          });
+      });
+      this.#cancels.add(cancel);
+    };
+    arm();
+  }
+}

@@ -1,0 +1,68 @@
+import type { EventOrdering, HotLog } from '../ordering/event-ordering';
+import { markBefore } from '../protocol/entry';
+import { FlowError } from '../protocol/errors';
+import { isSameMark, type Mark, type Position } from '../protocol/positions';
+import type { OperationLog } from '../storage/operation-log';
+
+/** Where an instance starts to follow a session. */
+export interface Opened {
+  readonly epoch: number;
+  readonly head: Mark;
+  readonly saved: Mark;
+}
+
+interface Authorities {
+  readonly ordering: EventOrdering;
+  readonly operationLog: OperationLog;
+}
+
+/** Epochs opened by others while we look are rare; so many in a row mean that instances fence each other in turns. */
+const MAX_ATTEMPTS = 8;
+
+/**
+ * ST4: finds out, from the store first and the hot log second, what the session's history is, and puts a hot log under it where there
+ * is none or a stale one. `rescue` is called once before the store's word overrules a hot log that contradicts it,
+ * to save what the own tail still holds under the old epoch.
+ */
+export async function openSession(
+  authorities: Authorities,
+  sessionId: string,
+  rescue: () => Promise<void> = async () => {},
+): Promise<Opened> {
+  const { ordering, operationLog } = authorities;
+  let isRescued = false;
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+    const stored = await operationLog.head(sessionId);
+    if (!stored) throw new FlowError('SESSION_NOT_FOUND');
+    const hot = ordering.scope === 'shared' ? ((await ordering.describe([sessionId]))[0] ?? null) : null;
+
+    if (hot && hot.epoch >= stored.epoch) {
+      if (await continues(ordering, sessionId, stored, hot)) return { epoch: hot.epoch, head: hot.head, saved: stored };
+      // The store may have moved between the two reads; only a store that stands still contradicts the hot log.
+      const again = await operationLog.head(sessionId);
+      if (!again || again.epoch !== stored.epoch || !isSameMark(again, stored)) continue;
+      if (!isRescued) {
+        isRescued = true;
+        await rescue();
+        continue;
+      }
+    }
+
+    const opened = await operationLog.openEpoch(sessionId, stored.epoch, hot?.epoch ?? 0);
+    if (!opened) continue;
+    if (await ordering.seed(sessionId, opened.epoch, { seq: opened.seq, tag: opened.tag })) {
+      const head = { seq: opened.seq, tag: opened.tag };
+      return { epoch: opened.epoch, head, saved: head };
+    }
+  }
+  throw new FlowError('BACKEND_UNAVAILABLE', 'Other instances keep opening this session.', { retryAfterMs: 1_000 });
+}
+
+/** Whether the hot log is a continuation of the stored history: same epoch, and the store's head lies on its chain. */
+async function continues(ordering: EventOrdering, sessionId: string, stored: Position, hot: HotLog): Promise<boolean> {
+  if (hot.epoch !== stored.epoch || hot.floor > stored.seq || hot.head.seq < stored.seq) return false;
+  if (hot.head.seq === stored.seq) return hot.head.tag === stored.tag;
+  const read = await ordering.read(sessionId, stored.seq, 1);
+  const next = read?.entries[0];
+  return next !== undefined && isSameMark(markBefore(next), stored);
+}

@@ -1,0 +1,203 @@
+import type { Logger } from '../lib/logger';
+import { backoffDelay } from '../lib/backoff';
+import type { Clock } from '../lib/clock';
+import { weightOf, type Entry } from '../protocol/entry';
+import type { OperationLog, SaveResult, SessionSave } from '../storage/operation-log';
+import type { Telemetry } from '../telemetry/telemetry';
+
+/** One flush carries at most this much, so that a backlog is written in transactions of bounded size. */
+const MAX_FLUSH_BYTES = 8_388_608;
+const RETRY = { firstMs: 50, ceilingMs: 2_000 };
+
+/** What the saver needs of a session. */
+export interface SaveClient {
+  readonly sessionId: string;
+  /** `queue` says which epoch the result is about; it may be over by now. */
+  onSaveResult(queue: SaveQueue, result: SaveResult, entries: readonly Entry[]): void;
+}
+
+/** Entries of one session that wait for the store, in order. */
+export class SaveQueue {
+  readonly client: SaveClient;
+  readonly epoch: number;
+  entries: Entry[] = [];
+  /** Monotonic time since when the oldest entry waits; meaningless when empty. */
+  waitingSince = 0;
+  /** The same for the oldest entry that came after the flush under way had been collected. */
+  nextWaitingSince: number | undefined;
+
+  constructor(client: SaveClient, epoch: number) {
+    this.client = client;
+    this.epoch = epoch;
+  }
+}
+
+/**
+ * Group commit (ST6): one store transaction per flush over all sessions with unsaved entries. Whatever the store refuses for other
+ * reasons than fencing is tried again for as long as the process lives (ST7); nothing leaves a queue before it is stored.
+ */
+export class Saver {
+  readonly #operationLog: OperationLog;
+  readonly #clock: Clock;
+  readonly #telemetry: Telemetry;
+  readonly #log: Logger;
+  readonly #intervalMs: number;
+  readonly #dirty = new Set<SaveQueue>();
+  #unsavedBytes = 0;
+  #cancelTimer: (() => void) | undefined;
+  /** Monotonic time of the first entry that no flush has collected yet. */
+  #uncollectedSince: number | undefined;
+  #isFlushing = false;
+  #failures = 0;
+  #lastFailure: string | undefined;
+  #waiters: Array<() => void> = [];
+
+  constructor(options: {
+    operationLog: OperationLog;
+    clock: Clock;
+    telemetry: Telemetry;
+    log: Logger;
+    /** Longest an unsaved entry waits before a flush begins. */
+    intervalMs: number;
+  }) {
+    this.#operationLog = options.operationLog;
+    this.#clock = options.clock;
+    this.#telemetry = options.telemetry;
+    this.#log = options.log;
+    this.#intervalMs = options.intervalMs;
+  }
+
+  get unsavedBytes(): number {
+    return this.#unsavedBytes;
+  }
+
+  /** Sessions with unsaved entries, how long the oldest has waited, and what the store said last while it fails. */
+  status(): { unsavedSessions: readonly string[]; oldestUnsavedMs: number; failure?: string } {
+    const now = this.#clock.monotonic();
+    let oldestUnsavedMs = 0;
+    const unsavedSessions: string[] = [];
+    for (const queue of this.#dirty) {
+      unsavedSessions.push(queue.client.sessionId);
+      oldestUnsavedMs = Math.max(oldestUnsavedMs, now - queue.waitingSince);
+    }
+    return { unsavedSessions, oldestUnsavedMs, ...(this.#lastFailure ? { failure: this.#lastFailure } : {}) };
+  }
+
+  add(queue: SaveQueue, entry: Entry): void {
+    const now = this.#clock.monotonic();
+    if (queue.entries.length === 0) queue.waitingSince = now;
+    queue.nextWaitingSince ??= now;
+    this.#uncollectedSince ??= now;
+    queue.entries.push(entry);
+    this.#unsavedBytes += weightOf(entry);
+    this.#dirty.add(queue);
+    this.#schedule();
+  }
+
+  /** Forgets a queue whose epoch is over; what it held belongs to its clients again. */
+  drop(queue: SaveQueue): void {
+    for (const entry of queue.entries) this.#unsavedBytes -= weightOf(entry);
+    queue.entries = [];
+    this.#dirty.delete(queue);
+    this.#wakeIfIdle();
+  }
+
+  /** Begins a flush now and resolves when nothing is unsaved. Only a deadline of the caller's ends it when the store fails. */
+  async settled(): Promise<void> {
+    if (this.#dirty.size === 0) return;
+    const settled = new Promise<void>((resolve) => this.#waiters.push(resolve));
+    if (!this.#isFlushing) this.#flush();
+    await settled;
+  }
+
+  /** Stops trying. What is unsaved then is lost to the store; `status` names it. */
+  stop(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  /** Group commit: the next flush begins one interval after its first entry came, and never beside another. */
+  #schedule(): void {
+    if (this.#isFlushing || this.#cancelTimer) return;
+    // With nothing uncollected there is only what a full flush left over.
+    const since = this.#waiters.length > 0 ? undefined : this.#uncollectedSince;
+    const delayMs = since === undefined ? 0 : Math.max(0, since + this.#intervalMs - this.#clock.monotonic());
+    this.#cancelTimer = this.#clock.after(delayMs, () => this.#flush());
+  }
+
+  #flush(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    const queues = this.#collect();
+    if (queues.length === 0) return;
+    this.#isFlushing = true;
+    const saves = queues.map(({ save }) => save);
+    this.#operationLog.save(saves).then(
+      (results) => {
+        this.#isFlushing = false;
+        if (this.#failures > 0) this.#log.info({ failures: this.#failures }, 'saving works again');
+        this.#failures = 0;
+        this.#lastFailure = undefined;
+        queues.forEach(({ queue, save }, index) => {
+          const result = results[index];
+          if (result) this.#settle(queue, save, result);
+        });
+        this.#wakeIfIdle();
+        if (this.#dirty.size > 0) this.#schedule();
+      },
+      (cause: unknown) => {
+        this.#isFlushing = false;
+        this.#failures += 1;
+        this.#lastFailure = cause instanceof Error ? cause.message : String(cause);
+        if (this.#failures === 1) this.#log.error({ err: cause, sessions: saves.length }, 'saving failed; trying again');
+        this.#cancelTimer = this.#clock.after(backoffDelay(this.#failures, RETRY), () => this.#flush());
+      },
+    );
+  }
+
+  #collect(): Array<{ queue: SaveQueue; save: SessionSave }> {
+    const collected: Array<{ queue: SaveQueue; save: SessionSave }> = [];
+    this.#uncollectedSince = undefined;
+    let bytes = 0;
+    for (const queue of this.#dirty) {
+      const entries: Entry[] = [];
+      queue.nextWaitingSince = undefined;
+      for (const entry of queue.entries) {
+        if (bytes >= MAX_FLUSH_BYTES) break;
+        entries.push(entry);
+        bytes += weightOf(entry);
+      }
+      if (entries.length > 0) {
+        collected.push({ queue, save: { sessionId: queue.client.sessionId, epoch: queue.epoch, entries } });
+      }
+    }
+    return collected;
+  }
+
+  #settle(queue: SaveQueue, save: SessionSave, result: SaveResult): void {
+    if (result.status === 'saved') {
+      const now = this.#clock.monotonic();
+      this.#telemetry.saveMs.record(now - queue.waitingSince);
+      // A queue that was dropped meanwhile is empty and keeps its counts.
+      const stored = Math.min(save.entries.length, queue.entries.length);
+      for (const entry of queue.entries.splice(0, stored)) {
+        this.#unsavedBytes -= weightOf(entry);
+        this.#telemetry.operations.saved += entry.count;
+      }
+      queue.waitingSince = queue.nextWaitingSince ?? now;
+      if (queue.entries.length === 0) this.#dirty.delete(queue);
+      // Later sessions come first in the next flush, so that one large backlog does not starve the others.
+      else if (this.#dirty.delete(queue)) this.#dirty.add(queue);
+    } else {
+      this.drop(queue);
+    }
+    queue.client.onSaveResult(queue, result, save.entries);
+  }
+
+  #wakeIfIdle(): void {
+    if (this.#dirty.size > 0) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const wake of waiters) wake();
+  }
+}

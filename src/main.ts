@@ -1,0 +1,67 @@
+import { environment } from '../config/environment';
+import { CONFIG_FAULT_EXIT_CODE, ConfigError, loadConfig, type Config } from '../config/load-config';
+import { createApp } from './app';
+import { createLogger } from './lib/logger';
+
+/** Shell convention for a process that was interrupted. */
+const IMPATIENT_EXIT_CODE = 130;
+/** The deadline is kept by every step; this is for a step that blocks the event loop or forgets it. */
+const DEADLINE_GRACE_MS = 1_000;
+
+function run(config: Config): void {
+  const log = createLogger({ level: config.logLevel, instanceId: config.instanceId });
+  if (config.authMode === 'open') log.warn('AUTH_MODE=open: everyone is let in by the name they give');
+  const app = createApp(config, { log });
+  let isStopping = false;
+
+  /** Ends the process by letting go of everything; it exits by itself with the code set here. */
+  function stop(exitCode: number): void {
+    isStopping = true;
+    const overdue = setTimeout(() => {
+      log.fatal('stopping took too long; exiting');
+      process.exit(1);
+    }, config.stopDeadlineMs + DEADLINE_GRACE_MS);
+    app.stop().then(
+      ({ unsavedSessions }) => {
+        process.exitCode = unsavedSessions.length > 0 ? 1 : exitCode;
+        clearTimeout(overdue);
+        if (process.connected) process.disconnect();
+      },
+      (fault: unknown) => {
+        log.fatal({ err: fault }, 'stopping failed');
+        process.exit(1);
+      },
+    );
+  }
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (isStopping) process.exit(IMPATIENT_EXIT_CODE);
+      log.info({ signal }, 'stopping');
+      stop(0);
+    });
+  }
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (fault: unknown) => {
+      log.fatal({ err: fault, event }, 'a fault nobody handled; stopping');
+      if (!isStopping) stop(1);
+    });
+  }
+
+  app.start().then(
+    // pm2 waits for this before it calls the process ready.
+    () => process.send?.('ready'),
+    (fault: unknown) => {
+      log.fatal({ err: fault }, 'starting failed');
+      if (!isStopping) stop(1);
+    },
+  );
+}
+
+try {
+  run(loadConfig(environment()));
+} catch (fault) {
+  if (!(fault instanceof ConfigError)) throw fault;
+  process.stderr.write(`${fault.message}\n`);
+  process.exitCode = CONFIG_FAULT_EXIT_CODE;
+}

@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import type { WireError } from './errors';
+
+/** Every request and its reply. Requests are parsed at the edge with these; the types below are inferred from them. */
+
+const id = z.string().regex(/^[A-Za-z0-9._~-]{1,128}$/, 'must be 1 to 128 of A-Z a-z 0-9 . _ ~ -');
+/** clientSeq and seq stay far enough below 2^53 that adding a batch is exact. */
+const sequence = z.int().min(0).max(Number.MAX_SAFE_INTEGER - 1_000_000);
+const tag = z.string().regex(/^(?:[0-9a-f]{16})?$/, 'must be 16 hex digits, or empty before the first operation');
+const title = z.string().max(256);
+/** A stored operation is any JSON value; what a format demands of it is checked against the session. */
+const payload = z.unknown();
+
+export const sessionId = id;
+export const mark = z.strictObject({ seq: sequence, tag });
+export const format = z.enum(['yjs', 'json']);
+export const role = z.enum(['owner', 'editor', 'commenter', 'viewer']);
+export const clientCredentials = z.strictObject({ clientId: id, signature: z.string().max(128) });
+
+/** What a session is to its readers. */
+export const sessionInfo = z.strictObject({
+  sessionId: id,
+  title,
+  format,
+  createdBy: z.string(),
+  createdAt: z.int().describe('milliseconds since 1970'),
+  updatedAt: z.int().describe('milliseconds since 1970: created, renamed'),
+});
+
+export const participant = z.strictObject({
+  connectionId: z.string(),
+  clientId: id,
+  userId: z.string(),
+  role,
+});
+
+/** A client's replica id in an awareness protocol: Yjs uses unsigned 32-bit numbers, others may name theirs. */
+export const awarenessId = z.string().regex(/^[A-Za-z0-9._~-]{1,64}$/);
+export const awarenessState = z.strictObject({ clock: sequence, state: z.unknown() });
+export const awarenessStates = z.record(awarenessId, awarenessState);
+
+export const requests = {
+  'session:create': z.strictObject({ sessionId: id.optional(), title: title.optional(), format: format.default('yjs') }),
+  'session:join': z.strictObject({
+    sessionId: id,
+    client: clientCredentials.optional(),
+    have: z.strictObject({ head: mark, saved: mark }).optional(),
+    stateVector: z.base64().max(1_048_576).optional().describe('base64 Yjs state vector'),
+  }),
+  'session:leave': z.strictObject({ sessionId: id }),
+  'session:snapshot': z.strictObject({ sessionId: id, seq: sequence, tag, payload }),
+  'operation:submit': z.strictObject({
+    sessionId: id,
+    clientSeq: sequence.min(1).describe("the first operation's"),
+    operations: z.array(payload).min(1),
+    base: mark.optional(),
+  }),
+  'operation:catch-up': z.strictObject({ sessionId: id, after: mark, limit: z.int().min(1).max(10_000).optional() }),
+  'awareness:update': z.strictObject({ sessionId: id, awarenessId, clock: sequence, state: z.unknown() }),
+} as const;
+
+const position = z.strictObject({ epoch: z.int(), seq: sequence, tag });
+const wireEntry = z.strictObject({
+  epoch: z.int(),
+  seq: sequence,
+  clientId: id,
+  clientSeq: sequence,
+  userId: z.string(),
+  at: z.int(),
+  operations: z.array(payload),
+});
+const snapshot = z.strictObject({ seq: sequence, tag, payload });
+
+/** The ok half of each acknowledgement, without `status: 'ok'`. */
+export const replies = {
+  'session:create': z.strictObject({ session: sessionInfo }),
+  'session:join': z.strictObject({
+    session: sessionInfo,
+    client: z.strictObject({ clientId: id, signature: z.string(), lastClientSeq: sequence }),
+    role,
+    head: position,
+    saved: position,
+    resume: z.union([z.literal('start'), z.literal('continue'), z.strictObject({ fork: z.strictObject({ base: mark }) })]),
+    snapshot: snapshot.optional().describe('only with resume start, when there is one'),
+    stateVector: z.string().optional().describe("of `snapshot`, when the request had the client's (yjs)"),
+    entries: z.array(wireEntry).describe('after what the client has, or after the snapshot'),
+    /** The mark after the last of `entries`: where `operation:catch-up` or the first batch continues. */
+    next: mark,
+    more: z.boolean(),
+    participants: z.array(participant),
+    awareness: awarenessStates,
+  }),
+  'session:leave': z.strictObject({}),
+  'session:snapshot': z.strictObject({}),
+  'operation:submit': z.strictObject({ epoch: z.int(), seq: sequence, duplicate: z.literal(true).optional() }),
+  'operation:catch-up': z.strictObject({ entries: z.array(wireEntry), head: position, next: mark, more: z.boolean() }),
+  'awareness:update': z.strictObject({}),
+} as const satisfies { [Name in keyof typeof requests]: z.ZodType };
+
+/** What the server sends of its own accord. */
+export const announcements = {
+  'operation:batch': z.strictObject({
+    sessionId: id,
+    epoch: z.int(),
+    prevSeq: sequence,
+    prevTag: tag,
+    entries: z.array(wireEntry),
+    tag,
+    saved: sequence,
+  }),
+  'operation:saved': z.strictObject({ sessionId: id, epoch: z.int(), saved: sequence }),
+  'session:forked': z.strictObject({ sessionId: id, epoch: z.int(), head: mark }),
+  'session:participants': z.strictObject({ sessionId: id, joined: z.array(participant), left: z.array(participant) }),
+  'session:renamed': z.strictObject({ sessionId: id, title }),
+  'session:closed': z.strictObject({ sessionId: id, reason: z.enum(['closed', 'moved', 'replaced']) }),
+  'awareness:update': z.strictObject({ sessionId: id, states: awarenessStates }),
+  'server:draining': z.strictObject({ reconnectAfterMs: z.int() }),
+} as const;
+
+export type Requests = { [Name in keyof typeof requests]: z.infer<(typeof requests)[Name]> };
+/** What a caller writes: defaults may be left out. */
+export type RequestInputs = { [Name in keyof typeof requests]: z.input<(typeof requests)[Name]> };
+export type Replies = { [Name in keyof typeof replies]: z.infer<(typeof replies)[Name]> };
+export type Announcements = { [Name in keyof typeof announcements]: z.infer<(typeof announcements)[Name]> };
+export type RequestName = keyof Requests;
+export type AnnouncementName = keyof Announcements;
+
+export type Acknowledgement<Name extends RequestName> =
+  | ({ status: 'ok' } & Replies[Name])
+  | { status: 'error'; error: WireError };
+
+export type Format = z.infer<typeof format>;
+export type Role = z.infer<typeof role>;
+export type SessionInfo = z.infer<typeof sessionInfo>;
+export type Participant = z.infer<typeof participant>;
+export type AwarenessStates = z.infer<typeof awarenessStates>;
+export type ClientCredentials = z.infer<typeof clientCredentials>;
+export type WireSnapshot = z.infer<typeof snapshot>;
+export type Batch = Announcements['operation:batch'];

@@ -1,0 +1,41 @@
+import type { Server as HttpServer } from 'node:http';
+import { Server } from 'socket.io';
+import { isOriginAllowed } from '../lib/origin';
+
+/** Who has not finished the handshake by then is no client. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A connection that answers no ping for so long is dead. */
+const PING = { intervalMs: 15_000, timeoutMs: 20_000 };
+/** Room for a batch at its limit plus everything around it; what is moderately too large still gets its TOO_LARGE. */
+const FRAME_ALLOWANCE = 2;
+
+/**
+ * Socket.IO as this server uses it: WebSocket only (no sticky routing), no compression (frames are small and many), no
+ * state recovery (ordering does it better), and the origin checked at the upgrade, which CORS does not cover.
+ */
+export function createSocketServer(options: {
+  httpServer: HttpServer;
+  path: string;
+  maxBatchBytes: number;
+  allowedOrigins: readonly string[];
+  isDraining: () => boolean;
+}): Server {
+  const { httpServer, path, maxBatchBytes, allowedOrigins, isDraining } = options;
+  return new Server(httpServer, {
+    path,
+    transports: ['websocket'],
+    allowUpgrades: false,
+    serveClient: false,
+    perMessageDeflate: false,
+    httpCompression: false,
+    cleanupEmptyChildNamespaces: true,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    pingInterval: PING.intervalMs,
+    pingTimeout: PING.timeoutMs,
+    maxHttpBufferSize: maxBatchBytes * FRAME_ALLOWANCE,
+    allowRequest: (request, decide) => {
+      const isAllowed = isOriginAllowed(request.headers.origin, request.headers.host, allowedOrigins);
+      decide(isDraining() ? 'draining' : isAllowed ? null : 'origin not allowed', !isDraining() && isAllowed);
+    },
+  });
+}

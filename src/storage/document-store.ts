@@ -1,0 +1,17 @@
+import type { OperationLog } from './operation-log';
+import type { SessionRecords } from './session-records';
+import type { Snapshots } from './snapshots';
+
+/** One engine behind the durable ports. Constructing it does no I/O. */
+export interface DocumentStore {
+  readonly kind: string;
+  readonly operationLog: OperationLog;
+  readonly sessionRecords: SessionRecords;
+  readonly snapshots: Snapshots;
+
+  /** Opens or makes the store, migrating an older format once; rejects with what is needed when it is newer (ST11). */
+  start(): Promise<void>;
+
+  /** Resolves when everything accepted is on disk and files are closed. Twice is once. */
+  stop(): Promise<void>;
+}

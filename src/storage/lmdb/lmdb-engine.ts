@@ -1,0 +1,206 @@
+import { mkdir, open as openFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { open, type RootDatabase } from 'lmdb';
+import type { Logger } from '../../lib/logger';
+import { FlowError } from '../../protocol/errors';
+import { bringUpToFormat, checkFormat } from './lmdb-format';
+import { openTables, type Tables } from './lmdb-tables';
+
+export interface LmdbEngineOptions {
+  /** Made if it is not there. Must be on a disk of this machine. */
+  readonly directory: string;
+  readonly durability: 'fsync' | 'buffered';
+  readonly log: Logger;
+  /** Address space reserved at first; the map doubles when a store outgrows it. Costs neither memory nor disk. */
+  readonly initialMapBytes?: number;
+}
+
+const FILE_NAME = 'documents.mdb';
+/** 1 GiB: rarely outgrown, and small enough for any container. */
+const INITIAL_MAP_BYTES = 1_073_741_824;
+/** Jobs in one transaction: they run on the main thread, so they must not hold it for long. */
+const MAX_JOBS = 256;
+/** A disk that is full or failing is rarely well again sooner. */
+const RETRY_AFTER_MS = 1_000;
+
+interface Job {
+  /** Runs inside the write transaction; what it returns is called when the transaction is as durable as promised. */
+  readonly run: (tables: Tables) => () => void;
+  readonly reject: (fault: FlowError) => void;
+  readonly isOnDisk: boolean;
+}
+
+interface Opened {
+  readonly root: RootDatabase;
+  readonly tables: Tables;
+}
+
+/**
+ * One LMDB environment: group commit for writes, snapshots for reads, reopening after a fault.
+ *
+ * Without overlapping sync a commit syncs the data, writes the meta page synchronously and only then shows itself to anyone, so
+ * whatever can be read is on disk. One transaction runs at a time: after a failed one the environment may be poisoned
+ * (writes on it would wait for ever), and is opened anew before anything else touches it.
+ */
+export class LmdbEngine {
+  readonly #options: LmdbEngineOptions;
+  readonly #path: string;
+  #isRunning = false;
+  #opened: Opened | null = null;
+  #closing: Promise<void> | null = null;
+  readonly #waiting: Job[] = [];
+  #draining: Promise<void> | null = null;
+
+  constructor(options: LmdbEngineOptions) {
+    this.#options = options;
+    this.#path = join(options.directory, FILE_NAME);
+  }
+
+  async start(): Promise<void> {
+    if (this.#isRunning) return;
+    try {
+      await mkdir(this.#options.directory, { recursive: true });
+      const { root, tables } = this.#open();
+      await root.childTransaction(() => bringUpToFormat(tables));
+      // The file's name is in its directory, and a loss of power could take that away too.
+      await syncToDisk(this.#options.directory, 'r');
+    } catch (cause) {
+      this.#discard();
+      await this.#closing;
+      throw await toStoreFault(cause);
+    }
+    this.#isRunning = true;
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#isRunning) return;
+    this.#isRunning = false;
+    await this.#draining;
+    this.#discard();
+    await this.#closing;
+    if (this.#options.durability === 'buffered') await syncToDisk(this.#path, 'r+');
+  }
+
+  /** Asks one consistent snapshot, as new as any process has committed. */
+  async read<Answer>(ask: (tables: Tables) => Answer): Promise<Answer> {
+    if (!this.#isRunning) throw notOpen();
+    while (this.#closing) await this.#closing;
+    try {
+      const { root, tables } = this.#opened ?? this.#open();
+      root.resetReadTxn();
+      return ask(tables);
+    } catch (cause) {
+      if (cause instanceof FlowError) throw cause;
+      if (!this.#draining) this.#discard();
+      throw await toStoreFault(cause);
+    }
+  }
+
+  /**
+   * Runs `change` in a write transaction, together with whatever else waits, and resolves with its answer when that is as durable
+   * as configured; with `isOnDisk`, when it survives a loss of power in any case. A rejection means that nothing was written, or
+   * that a later read shows it.
+   */
+  write<Answer>(change: (tables: Tables) => Answer, { isOnDisk = false } = {}): Promise<Answer> {
+    if (!this.#isRunning) return Promise.reject(notOpen());
+    return new Promise<Answer>((resolve, reject) => {
+      this.#waiting.push({
+        run: (tables) => {
+          const answer = change(tables);
+          return () => resolve(answer);
+        },
+        reject,
+        isOnDisk,
+      });
+      this.#draining ??= this.#drain().finally(() => {
+        this.#draining = null;
+      });
+    });
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0) await this.#commit();
+  }
+
+  /** One transaction. Never rejects: its jobs do. */
+  async #commit(): Promise<void> {
+    const jobs: Job[] = [];
+    const settlements: Array<() => void> = [];
+    let running: Job | undefined;
+    try {
+      while (this.#closing) await this.#closing;
+      const { root, tables } = this.#opened ?? this.#open();
+      await root.childTransaction(() => {
+        checkFormat(tables);
+        while (jobs.length < MAX_JOBS) {
+          running = this.#waiting.shift();
+          if (!running) break;
+          jobs.push(running);
+          settlements.push(running.run(tables));
+        }
+        running = undefined;
+      });
+      const isSynced = this.#options.durability === 'fsync';
+      if (!isSynced && jobs.some(({ isOnDisk }) => isOnDisk)) await syncToDisk(this.#path, 'r+');
+      for (const settle of settlements) settle();
+    } catch (cause) {
+      this.#discard();
+      const fault = await toStoreFault(cause);
+      this.#options.log.warn({ err: fault, jobs: jobs.length }, 'a transaction of the document store failed');
+      // A job that failed by itself must not take the others along: they have their own transaction next.
+      if (running) this.#waiting.unshift(...jobs.slice(0, -1));
+      const failed = running ? [running] : jobs.length > 0 ? jobs : this.#waiting.splice(0);
+      for (const { reject } of failed) reject(fault);
+    }
+  }
+
+  #open(): Opened {
+    const root = open({
+      path: this.#path,
+      noSubdir: true,
+      mapSize: this.#options.initialMapBytes ?? INITIAL_MAP_BYTES,
+      overlappingSync: false,
+      // Buffered: the data is still synced before the meta page that refers to it, so a loss of power costs the last commit, not the store.
+      noMetaSync: this.#options.durability === 'buffered',
+      // With it, a failed commit rejects a promise that nobody can reach.
+      eventTurnBatching: false,
+    });
+    this.#opened = { root, tables: openTables(root) };
+    return this.#opened;
+  }
+
+  /** Closes the environment; the next read or write opens it anew. */
+  #discard(): void {
+    const opened = this.#opened;
+    if (!opened) return;
+    this.#opened = null;
+    const closed = (): void => {
+      this.#closing = null;
+    };
+    this.#closing = opened.root.close().then(closed, closed);
+  }
+}
+
+const notOpen = (): FlowError => new FlowError('STORE_UNAVAILABLE', 'The document store is not open.');
+
+/** Whatever the engine throws, as something its callers can act on. */
+async function toStoreFault(fault: unknown): Promise<FlowError> {
+  if (fault instanceof FlowError) return fault;
+  let cause = fault;
+  // A failed commit hands its reason over as a rejected promise, which must not stay unhandled.
+  if (typeof fault === 'object' && fault !== null && 'commitError' in fault) {
+    await Promise.resolve(fault.commitError).catch((reason: unknown) => {
+      cause = reason;
+    });
+  }
+  return new FlowError('STORE_UNAVAILABLE', undefined, { retryAfterMs: RETRY_AFTER_MS }, { cause });
+}
+
+async function syncToDisk(path: string, flags: 'r' | 'r+'): Promise<void> {
+  const file = await openFile(path, flags);
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

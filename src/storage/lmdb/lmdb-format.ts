@@ -1,0 +1,31 @@
+import { FlowError } from '../../protocol/errors';
+import type { Tables } from './lmdb-tables';
+
+/** Brings a store from one format to the next, inside the transaction that records it. */
+export type Migration = (tables: Tables) => void;
+
+/** `MIGRATIONS[0]` leads from format 1 to 2, and so on. There is only format 1 yet. */
+const MIGRATIONS: readonly Migration[] = [];
+
+/** ST11: a new store gets the current format, an older one is migrated, a newer one is refused. Runs in one write transaction. */
+export function bringUpToFormat(tables: Tables, migrations: readonly Migration[] = MIGRATIONS): void {
+  const current = migrations.length + 1;
+  const stored = tables.meta.get('format') ?? current;
+  if (stored > current) throw newerFormat(stored, current);
+  for (const migrate of migrations.slice(stored - 1)) migrate(tables);
+  void tables.meta.put('format', current);
+}
+
+/** A newer process may have migrated the store while this one was running: writing on in the old format would break it. */
+export function checkFormat({ meta }: Tables): void {
+  const stored = meta.get('format');
+  const current = MIGRATIONS.length + 1;
+  if (stored !== current) throw newerFormat(stored ?? 0, current);
+}
+
+const newerFormat = (stored: number, current: number): FlowError =>
+  new FlowError(
+    'STORE_UNAVAILABLE',
+    `The document store has format ${stored}, this version of the server knows formats up to ${current}: ` +
+      `run a version that knows format ${stored}.`,
+  );

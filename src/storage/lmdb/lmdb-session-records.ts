@@ -1,0 +1,132 @@
+import { hash } from 'node:crypto';
+import { FlowError } from '../../protocol/errors';
+import { isSameMark, type Mark } from '../../protocol/positions';
+import { markBefore, markOf, type Entry } from '../../protocol/entry';
+import type { SessionRecord, SessionRecords } from '../session-records';
+import type { LmdbEngine } from './lmdb-engine';
+import {
+  entriesAfter,
+  getHead,
+  getRecord,
+  newHistory,
+  putEntry,
+  putHead,
+  putRecord,
+  type Head,
+  type Tables,
+} from './lmdb-tables';
+
+/** Entries copied per transaction: a few milliseconds of the main thread. */
+const COPY_ENTRIES = 1_000;
+/** Records are written on behalf of people who wait for them, and are on disk whatever the durability. */
+const ON_DISK = { isOnDisk: true };
+
+export class LmdbSessionRecords implements SessionRecords {
+  readonly #engine: LmdbEngine;
+
+  constructor(engine: LmdbEngine) {
+    this.#engine = engine;
+  }
+
+  create(record: SessionRecord): Promise<boolean> {
+    return this.#engine.write((tables) => {
+      if (tables.records.doesExist(record.sessionId)) return false;
+      addSession(tables, record, newHistory(tables));
+      return true;
+    }, ON_DISK);
+  }
+
+  get(sessionId: string): Promise<SessionRecord | null> {
+    return this.#engine.read((tables) => getRecord(tables, sessionId));
+  }
+
+  update(
+    sessionId: string,
+    change: Partial<Pick<SessionRecord, 'title' | 'updatedAt' | 'closedAt'>>,
+  ): Promise<SessionRecord | null> {
+    return this.#engine.write((tables) => {
+      const record = getRecord(tables, sessionId);
+      if (!record) return null;
+      const changed = { ...record, ...change };
+      putListed(tables, changed);
+      return changed;
+    }, ON_DISK);
+  }
+
+  list(query: { after?: string; limit: number; createdBy?: string }): Promise<readonly SessionRecord[]> {
+    const { after = '', limit, createdBy } = query;
+    const owner = createdBy === undefined ? EVERYONE : ownerOf(createdBy);
+    return this.#engine.read((tables) => {
+      const range = { start: [owner, after], end: [owner, AFTER_ALL_IDS], exclusiveStart: true, limit };
+      const listed: SessionRecord[] = [];
+      for (const [, sessionId] of tables.listings.getKeys(range)) {
+        const record = getRecord(tables, sessionId);
+        if (record) listed.push(record);
+      }
+      return listed;
+    });
+  }
+
+  /**
+   * Entries are copied in pieces under a history number that no session shows yet, so that a long history does not hold up the
+   * event loop; the last transaction makes them a session. Dying in between leaves rows that nothing refers to.
+   */
+  async copy(sourceId: string, record: SessionRecord): Promise<boolean> {
+    if (await this.get(record.sessionId)) return false;
+    const source = await this.#engine.read((tables) => {
+      const head = getHead(tables, sourceId);
+      return head && { head, payload: tables.snapshots.get(head.history) };
+    });
+    if (!source) throw new FlowError('SESSION_NOT_FOUND');
+    const { head, payload } = source;
+    const { history } = await this.#engine.write((tables) => newHistory(tables));
+    let at = head.snapshot;
+    while (at.seq < head.seq) {
+      const from = at;
+      at = await this.#engine.write((tables) => copyEntries(tables, head, from, history));
+    }
+    return this.#engine.write((tables) => {
+      if (tables.records.doesExist(record.sessionId)) return false;
+      addSession(tables, record, { ...head, history, epoch: 1 });
+      if (payload) void tables.snapshots.put(history, payload);
+      return true;
+    }, ON_DISK);
+  }
+}
+
+const EVERYONE = '';
+/** Sorts after every character of a session id. */
+const AFTER_ALL_IDS = '\x7f';
+
+/** User names are of any length and content; keys are not. */
+const ownerOf = (userId: string): string => hash('sha256', userId);
+
+function addSession(tables: Tables, record: SessionRecord, head: Head): void {
+  putHead(tables, record.sessionId, head);
+  putListed(tables, record);
+}
+
+function putListed(tables: Tables, record: SessionRecord): void {
+  putRecord(tables, record);
+  for (const owner of [EVERYONE, ownerOf(record.createdBy)]) {
+    if (record.closedAt === undefined) void tables.listings.put([owner, record.sessionId], true);
+    else void tables.listings.remove([owner, record.sessionId]);
+  }
+}
+
+/** Copies the next piece after `at` and answers where it ends. */
+function copyEntries(tables: Tables, source: Head, at: Mark, history: number): Mark {
+  const piece: Entry[] = [];
+  for (const entry of entriesAfter(tables, source.history, at.seq)) {
+    if (piece.length === COPY_ENTRIES || entry.seq > source.seq) break;
+    piece.push(entry);
+  }
+  const [first] = piece;
+  const last = piece[piece.length - 1];
+  if (!first || !last || !isSameMark(markBefore(first), at)) {
+    throw new FlowError('STORE_UNAVAILABLE', 'The session was pruned while it was copied.', { retryAfterMs: 1_000 });
+  }
+  // The copy's epochs start anew, so its entries must not claim later ones. Tags do not cover the epoch.
+  for (const entry of piece) putEntry(tables, history, { ...entry, epoch: 1 });
+  return markOf(last);
+}

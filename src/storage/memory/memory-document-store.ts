@@ -1,0 +1,27 @@
+import type { DocumentStore } from '../document-store';
+import type { OperationLog } from '../operation-log';
+import type { SessionRecords } from '../session-records';
+import type { Snapshots } from '../snapshots';
+import type { Histories } from './memory-histories';
+import { MemoryOperationLog } from './memory-operation-log';
+import { MemorySessionRecords } from './memory-session-records';
+import { MemorySnapshots } from './memory-snapshots';
+
+/** Documents that end with the process: for tests and for servers whose documents are meant to. */
+export class MemoryDocumentStore implements DocumentStore {
+  readonly kind = 'memory';
+  readonly operationLog: OperationLog;
+  readonly sessionRecords: SessionRecords;
+  readonly snapshots: Snapshots;
+
+  constructor() {
+    const histories: Histories = new Map();
+    this.operationLog = new MemoryOperationLog(histories);
+    this.sessionRecords = new MemorySessionRecords(histories);
+    this.snapshots = new MemorySnapshots(histories);
+  }
+
+  async start(): Promise<void> {}
+
+  async stop(): Promise<void> {}
+}

@@ -1,0 +1,148 @@
+import * as Y from 'yjs';
+import { FlowClient } from '../client/flow-client';
+import { FlowYjsProvider } from '../client/yjs-provider';
+import { EditRegister, ReplayAuthor } from './replay-author';
+import { FIELD, type History } from './traces';
+
+export interface ReplayProgress {
+  /** Edits of all authors that are in the store. */
+  readonly saved: number;
+  readonly total: number;
+  /** Operations that authors hold because they are not saved. */
+  readonly held: number;
+}
+
+export interface ReplayReport {
+  /** Empty when every text is equal and the server's history holds every edit once, in its author's order. */
+  readonly problems: readonly string[];
+  readonly edits: number;
+  readonly seconds: number;
+  readonly deliveryMs: { readonly p50: number; readonly p99: number };
+  readonly savedLagMs: { readonly p50: number; readonly p99: number };
+  readonly sessionId: string;
+}
+
+/** Nothing moved for so long: something is broken, not slow. */
+const STALL_MS = 60_000;
+/** How often progress is looked at. */
+const PROGRESS_MS = 250;
+
+/**
+ * Replays a history through the client library, one connection per author and one for a silent reader, and compares everyone's text
+ * and the server's with the history's end.
+ */
+export async function replay(options: {
+  url: string;
+  history: History;
+  /** Edits per second of each author; null: as fast as the server takes them. */
+  perSecond: number | null;
+  onProgress?: (progress: ReplayProgress) => void;
+}): Promise<ReplayReport> {
+  const { url, history, perSecond, onProgress } = options;
+  const register = new EditRegister();
+  const connect = (name: string): FlowClient => new FlowClient({ url, token: name });
+
+  const readerClient = connect('reader');
+  const { sessionId } = await readerClient.createSession({ title: 'Replay', format: 'yjs' });
+  const readerDoc = new Y.Doc();
+  const reader = new FlowYjsProvider(readerClient, sessionId, readerDoc);
+  const authors = Array.from(
+    { length: history.authors },
+    (_, author) => new ReplayAuthor(connect(`author-${author}`), sessionId, author, history.authors, register),
+  );
+  await Promise.all(authors.map(({ session }) => session.join()));
+
+  const startedAt = performance.now();
+  const total = history.edits.length;
+  let lastMove = { at: startedAt, saved: -1 };
+  const watch = setInterval(() => {
+    const held = authors.reduce((sum, author) => sum + author.heldCount(), 0);
+    const saved = register.savedLagMs.length;
+    if (saved !== lastMove.saved) lastMove = { at: performance.now(), saved };
+    else if (performance.now() - lastMove.at > STALL_MS) register.problem(`nothing moved for ${STALL_MS} ms at ${saved} of ${total}`);
+    onProgress?.({ saved, total, held });
+  }, PROGRESS_MS);
+
+  try {
+    const editsOf = authors.map(({ author }) => history.edits.filter((edit) => edit.author === author));
+    await Promise.all(authors.map((author, index) => author.run(editsOf[index] ?? [], perSecond)));
+    const seconds = (performance.now() - startedAt) / 1_000;
+
+    const totals = editsOf.map((edits) => edits.length);
+    for (const author of authors) {
+      compare(register, `author ${author.author}`, await author.finish(totals), history.endContent);
+    }
+    await caughtUp(reader, total, register);
+    compare(register, 'the reader', readerDoc.getText(FIELD).toJSON(), history.endContent);
+    compare(register, 'the server', await serverText(url, sessionId), history.endContent);
+    await checkHistory(url, sessionId, totals, register);
+
+    return {
+      problems: register.problems,
+      edits: total,
+      seconds,
+      deliveryMs: percentiles(register.deliveryMs),
+      savedLagMs: percentiles(register.savedLagMs),
+      sessionId,
+    };
+  } finally {
+    clearInterval(watch);
+    for (const author of authors) author.close();
+    reader.destroy();
+    readerClient.close();
+  }
+}
+
+function compare(register: EditRegister, whose: string, text: string, expected: string): void {
+  if (text === expected) return;
+  let at = 0;
+  while (text[at] === expected[at]) at += 1;
+  register.problem(
+    `the text of ${whose} differs from character ${at} of ${expected.length} on: ` +
+      `${JSON.stringify(text.slice(at, at + 40))} instead of ${JSON.stringify(expected.slice(at, at + 40))}`,
+  );
+}
+
+async function caughtUp(reader: FlowYjsProvider, total: number, register: EditRegister): Promise<void> {
+  while (reader.session.head.seq < total && register.problems.length === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+async function serverText(url: string, sessionId: string): Promise<string> {
+  const answer = await fetch(`${url}/api/sessions/${sessionId}/document?as=text&field=${FIELD}`);
+  if (!answer.ok) throw new Error(`The server answered ${answer.status} for the document: ${await answer.text()}`);
+  return answer.text();
+}
+
+/** Every edit is in the server's history exactly once, and each author's are in the order they were made. */
+async function checkHistory(url: string, sessionId: string, totals: readonly number[], register: EditRegister): Promise<void> {
+  const next = totals.map(() => 0);
+  let after = 0;
+  for (;;) {
+    const answer = await fetch(`${url}/api/sessions/${sessionId}/operations?after=${after}`);
+    if (!answer.ok) throw new Error(`The server answered ${answer.status} for the history: ${await answer.text()}`);
+    const { entries } = (await answer.json()) as { entries: Array<{ seq: number; clientId: string; operations: unknown[] }> };
+    for (const { seq, clientId, operations } of entries) {
+      if (seq !== after + operations.length) register.problem(`the server's history has a hole between ${after} and ${seq}`);
+      after = seq;
+      for (const operation of operations) {
+        const edit = register.find(clientId, operation);
+        if (!edit) register.problem(`the server's history has an operation nobody made at ${seq}`);
+        else if (edit.ordinal !== next[edit.author]) {
+          register.problem(`the server's history has edit ${edit.ordinal} of author ${edit.author} where ${next[edit.author]} belongs`);
+        } else next[edit.author] = edit.ordinal + 1;
+      }
+    }
+    if (entries.length === 0) break;
+  }
+  next.forEach((count, author) => {
+    if (count !== totals[author]) register.problem(`the server has ${count} of ${totals[author]} edits of author ${author}`);
+  });
+}
+
+function percentiles(values: readonly number[]): { p50: number; p99: number } {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+  return { p50: at(0.5), p99: at(0.99) };
+}

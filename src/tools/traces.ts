@@ -1,0 +1,194 @@
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import * as Y from 'yjs';
+import { z } from 'zod';
+
+/** Position and deleted count in Unicode code points. */
+const patch = z.tuple([z.int().min(0), z.int().min(0), z.string()]);
+const sequentialTrace = z.object({
+  startContent: z.string(),
+  endContent: z.string(),
+  txns: z.array(z.object({ patches: z.array(patch) })),
+});
+const concurrentTrace = z.object({
+  kind: z.literal('concurrent'),
+  endContent: z.string(),
+  numAgents: z.int().min(1),
+  txns: z.array(z.object({ parents: z.array(z.int().min(0)), agent: z.int().min(0), patches: z.array(patch) })),
+});
+
+export type Patch = z.infer<typeof patch>;
+
+/** One edit of one author, made on the document that holds what `sees` says. */
+export interface Edit {
+  readonly author: number;
+  readonly patches: readonly Patch[];
+  /** For each author, how many of their edits the document held, in their order. */
+  readonly sees: readonly number[];
+}
+
+/** An editing history, whatever its format was. */
+export interface History {
+  readonly authors: number;
+  readonly edits: readonly Edit[];
+  readonly endContent: string;
+}
+
+/** Reads a gzipped trace in one of the two formats of the editing-traces collection. */
+export async function readTrace(path: string): Promise<History> {
+  const text = (await promisify(gunzip)(await readFile(path))).toString('utf8');
+  const json: unknown = JSON.parse(text);
+  const concurrent = concurrentTrace.safeParse(json);
+  if (concurrent.success) return fromConcurrent(concurrent.data);
+  return fromSequential(sequentialTrace.parse(json));
+}
+
+function fromSequential({ startContent, endContent, txns }: z.infer<typeof sequentialTrace>): History {
+  const edits: Edit[] = startContent === '' ? [] : [{ author: 0, patches: [[0, 0, startContent]], sees: [0] }];
+  for (const { patches } of txns) edits.push({ author: 0, patches, sees: [edits.length] });
+  return { authors: 1, edits, endContent };
+}
+
+function fromConcurrent({ numAgents, txns, endContent }: z.infer<typeof concurrentTrace>): History {
+  const made = zeros(numAgents);
+  /** What each transaction's document holds after it. */
+  const holds: number[][] = [];
+  const edits = txns.map(({ parents, agent, patches }, index) => {
+    const sees = zeros(numAgents);
+    for (const parent of parents) {
+      const seen = holds[parent];
+      if (!seen) throw new Error(`Transaction ${index} has a parent ${parent} that does not come before it.`);
+      seen.forEach((count, author) => {
+        sees[author] = Math.max(sees[author] ?? 0, count);
+      });
+    }
+    const ordinal = made[agent];
+    if (ordinal === undefined || sees[agent] !== ordinal) {
+      throw new Error(`Transaction ${index} of author ${agent} was not made after the author's own last one.`);
+    }
+    made[agent] = ordinal + 1;
+    const after = [...sees];
+    after[agent] = ordinal + 1;
+    holds.push(after);
+    return { author: agent, patches, sees };
+  });
+  return { authors: numAgents, edits, endContent };
+}
+
+const zeros = (length: number): number[] => Array.from({ length }, () => 0);
+
+/** Authors' replica ids: ascending, because editors break ties between inserts at one place by them. */
+export const replicaIdOf = (author: number): number => author + 1;
+
+/** The shared text everything here edits. */
+export const FIELD = 'content';
+
+/** Applies an edit to a Yjs document as one transaction; positions are code points, Yjs counts UTF-16 units. */
+export function applyEdit(doc: Y.Doc, patches: readonly Patch[]): void {
+  const text = doc.getText(FIELD);
+  doc.transact(() => {
+    for (const [position, deleted, inserted] of patches) {
+      // Only texts that may hold astral characters are looked through.
+      const units = new AstralIndex(text);
+      const from = units.at(position);
+      const to = units.at(position + deleted);
+      if (to > from) text.delete(from, to - from);
+      if (inserted !== '') {
+        text.insert(from, inserted);
+        if (ASTRAL.test(inserted)) docsWithAstral.add(doc);
+      }
+    }
+  });
+}
+
+const ASTRAL = /[\u{10000}-\u{10FFFF}]/u;
+const docsWithAstral = new WeakSet<Y.Doc>();
+
+class AstralIndex {
+  readonly #content: string | null;
+
+  constructor(text: Y.Text) {
+    this.#content = text.doc && docsWithAstral.has(text.doc) ? text.toJSON() : null;
+  }
+
+  at(codePoint: number): number {
+    if (this.#content === null) return codePoint;
+    let unit = 0;
+    for (let passed = 0; passed < codePoint; passed += 1) unit += (this.#content.codePointAt(unit) ?? 0) > 0xffff ? 2 : 1;
+    return unit;
+  }
+}
+
+/** A history of one's own: authors who type, delete and jump about, and see each other now and then. Equal seeds, equal histories. */
+export function makeHistory({ seed, edits: count, authors }: { seed: number; edits: number; authors: number }): History {
+  const random = randomOf(seed);
+  const docs = Array.from({ length: authors }, (_, author) => {
+    const doc = new Y.Doc();
+    doc.clientID = replicaIdOf(author);
+    return doc;
+  });
+  const made = zeros(authors);
+  const seen = docs.map(() => zeros(authors));
+  const updates: Uint8Array[][] = docs.map(() => []);
+  docs.forEach((doc, author) => {
+    doc.on('update', (update: Uint8Array, origin: unknown) => {
+      if (origin !== SYNC) updates[author]?.push(update);
+    });
+  });
+  const cursors = zeros(authors);
+  const edits: Edit[] = [];
+
+  function seeOthers(author: number): void {
+    docs.forEach((_, other) => {
+      const mine = seen[author];
+      const doc = docs[author];
+      if (other === author || !mine || !doc) return;
+      for (const update of updates[other]?.slice(mine[other]) ?? []) Y.applyUpdate(doc, update, SYNC);
+      mine[other] = made[other] ?? 0;
+    });
+  }
+
+  while (edits.length < count) {
+    const author = Math.floor(random() * authors);
+    const doc = docs[author];
+    const mine = seen[author];
+    if (!doc || !mine) break;
+    if (random() < SEE_OTHERS) seeOthers(author);
+    const burst = Math.min(count - edits.length, 1 + Math.floor(random() * MAX_BURST));
+    for (let typed = 0; typed < burst; typed += 1) {
+      const length = doc.getText(FIELD).length;
+      if (random() < JUMP) cursors[author] = Math.floor(random() * (length + 1));
+      const cursor = Math.min(cursors[author] ?? 0, length);
+      const isDeleting = cursor > 0 && random() < (length > MAX_LENGTH ? 0.6 : 0.15);
+      const one: Patch = isDeleting ? [cursor - 1, 1, ''] : [cursor, 0, LETTERS.charAt(Math.floor(random() * LETTERS.length))];
+      edits.push({ author, patches: [one], sees: [...mine] });
+      applyEdit(doc, [one]);
+      cursors[author] = isDeleting ? cursor - 1 : cursor + 1;
+      made[author] = (made[author] ?? 0) + 1;
+      mine[author] = made[author] ?? 0;
+    }
+  }
+  seeOthers(0);
+  return { authors, edits, endContent: docs[0]?.getText(FIELD).toJSON() ?? '' };
+}
+
+const SYNC = Symbol('sync');
+const LETTERS = 'etaoin shrdlu cmfwyp vbgkjq xz\n';
+/** Shares and sizes that give a history like people's: bursts of a word or two, a jump now and then. */
+const SEE_OTHERS = 0.5;
+const JUMP = 0.02;
+const MAX_BURST = 24;
+/** From here on authors delete as much as they write, so that long histories make long documents but not endless ones. */
+const MAX_LENGTH = 60_000;
+
+/** Mulberry32: small, fast, and the same everywhere. */
+export function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

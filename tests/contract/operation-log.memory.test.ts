@@ -1,0 +1,4 @@
+import { sharedMemoryStore } from '../support/stores';
+import { operationLogContract } from './operation-log.contract';
+
+describe('OperationLog on memory', () => operationLogContract(sharedMemoryStore));

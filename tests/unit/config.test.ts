@@ -1,0 +1,151 @@
+import { isAbsolute } from 'node:path';
+import { ConfigError, type Environment, loadConfig } from '../../config/load-config';
+import { settingNames, variableOf } from '../../config/schema';
+
+function faultsOf(env: Environment): readonly string[] {
+  try {
+    loadConfig(env);
+    return [];
+  } catch (fault) {
+    if (fault instanceof ConfigError) return fault.faults;
+    throw fault;
+  }
+}
+
+describe('the configuration', () => {
+  test('has a default for everything', () => {
+    const config = loadConfig({});
+    expect(config).toMatchObject({
+      port: 3001,
+      host: 'localhost',
+      nodeEnv: 'development',
+      documentStore: 'lmdb',
+      documentDurability: 'fsync',
+      saveIntervalMs: 20,
+      maxUnsavedBytes: 67_108_864,
+      authMode: 'open',
+      allowedOrigins: [],
+      backends: { websockets: 'memory', collaboration: 'memory', eventOrdering: 'memory' },
+    });
+    expect(isAbsolute(config.documentDir)).toBe(true);
+  });
+
+  test('makes another instance id for each process that has none', () => {
+    const first = loadConfig({}).instanceId;
+    expect(first).toMatch(/^[A-Za-z0-9._~-]{1,128}$/);
+    expect(loadConfig({}).instanceId).not.toBe(first);
+    expect(loadConfig({ INSTANCE_ID: 'backend-1' }).instanceId).toBe('backend-1');
+  });
+
+  test('reads values and drops no digit', () => {
+    const config = loadConfig({
+      PORT: '0',
+      SAVE_INTERVAL_MS: '0',
+      DOCUMENT_STORE: 'memory',
+      FLOW_SECRET: 'sixteen letters!',
+      ALLOWED_ORIGINS: 'https://a.example, http://b.example:8080',
+      USE_REDIS_WEBSOCKETS: '0',
+    });
+    expect(config).toMatchObject({
+      port: 0,
+      saveIntervalMs: 0,
+      documentStore: 'memory',
+      flowSecret: 'sixteen letters!',
+      allowedOrigins: ['https://a.example', 'http://b.example:8080'],
+    });
+  });
+
+  test('takes an empty variable as unset', () => {
+    expect(loadConfig({ PORT: '', FLOW_SECRET: '', INSTANCE_ID: '' })).toMatchObject({ port: 3001 });
+    expect(loadConfig({ FLOW_SECRET: '' })).not.toHaveProperty('flowSecret');
+  });
+
+  test('carries no flag: what a flag means is in backends', () => {
+    expect(Object.keys(loadConfig({})).filter((name) => name.startsWith('useRedis'))).toEqual([]);
+  });
+
+  test('reports all faults together, each with its name, what is allowed and what it is', () => {
+    expect(
+      faultsOf({
+        PORT: '65536',
+        LOG_LEVEL: 'loud',
+        USE_REDIS_WEBSOCKETS: 'true',
+        USE_REDIS_TYPO: 'true',
+        NODE_ENV: 'production',
+        MAX_BATCH_BYTES: '1000',
+      }),
+    ).toEqual([
+      'PORT: must be a whole number, 0 to 65535; it is "65536"',
+      'LOG_LEVEL: must be trace | debug | info | warn | error | fatal | silent; it is "loud"',
+      'USE_REDIS_WEBSOCKETS: this version has no Redis backend; set it to false; it is "true"',
+      expect.stringMatching(/^AUTH_MODE: .*ALLOW_OPEN_AUTH=true/),
+      expect.stringMatching(/^MAX_OPERATION_BYTES: .*MAX_BATCH_BYTES/),
+      expect.stringMatching(/^USE_REDIS_TYPO: there is no such flag; there are USE_REDIS_WEBSOCKETS, /),
+    ]);
+  });
+
+  test.each(['yes', 'TRUE', 'True', ' true', 'on', '2', ''])('refuses the flag value %j', (value) => {
+    expect(faultsOf({ USE_REDIS_COLLABORATION: value })).toEqual([
+      `USE_REDIS_COLLABORATION: must be true, false, 1 or 0; it is ${JSON.stringify(value)}`,
+    ]);
+  });
+
+  test.each(['false', '0'])('accepts the flag value %j', (value) => {
+    expect(loadConfig({ USE_REDIS_EVENT_ORDERING: value }).backends.eventOrdering).toBe('memory');
+  });
+
+  test.each(['1e3', '-1', '1.5', '0x10', ' 20', '20ms', 'NaN', 'Infinity', '86400001', '9'.repeat(400)])(
+    'refuses the interval %j',
+    (value) => {
+      expect(faultsOf({ SAVE_INTERVAL_MS: value })).toEqual([
+        expect.stringMatching(/^SAVE_INTERVAL_MS: must be a whole number, 0 to 86400000; it is "/),
+      ]);
+    },
+  );
+
+  test('never repeats a secret, and cuts a long value short', () => {
+    expect(faultsOf({ FLOW_SECRET: 'too short' })).toEqual(['FLOW_SECRET: must be at least 16 characters long']);
+    expect(faultsOf({ HOST: 'x y'.repeat(1_000) }).join('').length).toBeLessThan(200);
+  });
+
+  test('refuses open access in production unless it is meant', () => {
+    expect(faultsOf({ NODE_ENV: 'production' })).toHaveLength(1);
+    expect(loadConfig({ NODE_ENV: 'production', ALLOW_OPEN_AUTH: 'true' }).authMode).toBe('open');
+  });
+
+  test('judges the rest as if a variable at fault were unset', () => {
+    expect(faultsOf({ MAX_BATCH_BYTES: 'many', MAX_OPERATION_BYTES: '4000000' })).toEqual([
+      expect.stringMatching(/^MAX_BATCH_BYTES: must be a whole number/),
+    ]);
+  });
+
+  test.each([
+    ['localhost', true],
+    ['127.0.0.1', true],
+    ['::1', true],
+    ['::', true],
+    ['flow.example', true],
+    ['a b', false],
+    ['http://localhost', false],
+    ['[::1]', false],
+    [':::1', false],
+  ])('host %j accepted: %p', (host, isAccepted) => {
+    expect(faultsOf({ HOST: host })).toHaveLength(isAccepted ? 0 : 1);
+  });
+
+  test.each([
+    ['*', true],
+    ['https://a.example', true],
+    ['https://a.example/', false],
+    ['https://a.example/path', false],
+    ['a.example', false],
+    ['HTTPS://A.EXAMPLE', false],
+  ])('origin %j accepted: %p', (origin, isAccepted) => {
+    expect(faultsOf({ ALLOWED_ORIGINS: origin })).toHaveLength(isAccepted ? 0 : 1);
+  });
+});
+
+test('a variable is named after its setting', () => {
+  expect(variableOf('saveIntervalMs')).toBe('SAVE_INTERVAL_MS');
+  expect(new Set(settingNames.map(variableOf)).size).toBe(settingNames.length);
+});

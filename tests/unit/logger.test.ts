@@ -1,0 +1,45 @@
+import { createLogger } from '../../src/lib/logger';
+
+function recorded(level = 'info') {
+  const lines: Array<Record<string, unknown>> = [];
+  const log = createLogger({ level, instanceId: 'one' }, { write: (line) => void lines.push(JSON.parse(line)) });
+  return { log, lines };
+}
+
+test('a line carries the instance, the component and its fields', () => {
+  const { log, lines } = recorded();
+  log.child({ component: 'saver' }).info({ sessions: 3 }, 'saved');
+  expect(lines).toEqual([
+    expect.objectContaining({ instanceId: 'one', component: 'saver', sessions: 3, msg: 'saved' }),
+  ]);
+});
+
+test('tokens, passwords, signatures and payloads never reach a line', () => {
+  const { log, lines } = recorded();
+  const secret = 'hunter2';
+  log.info(
+    {
+      token: secret,
+      password: secret,
+      auth: { token: secret, signature: secret },
+      request: { headers: { authorization: secret, cookie: secret } },
+      entry: { operations: secret, payload: { text: secret } },
+    },
+    'received',
+  );
+  expect(JSON.stringify(lines)).not.toContain(secret);
+  expect(JSON.stringify(lines)).toContain('[redacted]');
+});
+
+test('a count of operations is no secret', () => {
+  const { log, lines } = recorded();
+  log.info({ operations: 12 }, 'flushed');
+  expect(lines).toEqual([expect.objectContaining({ operations: 12 })]);
+});
+
+test('what is below the level is not written', () => {
+  const { log, lines } = recorded('warn');
+  log.info('quiet');
+  log.warn('loud');
+  expect(lines).toEqual([expect.objectContaining({ msg: 'loud' })]);
+});
