@@ -145,7 +145,9 @@ function toReport(sizes: FanOutSizes, measurements: readonly Measurement[]): Rep
       const show = (pick: (one: Measurement) => number, digits: number): string =>
         middle(system, rate, pick).toFixed(digits);
       const ratio = median(
-        of(system, rate).map((one, round) => one.cpuMicrosPerDelivery / (of('ws relay', rate)[round]?.cpuMicrosPerDelivery ?? Number.NaN)),
+        of(system, rate).map(
+          (one, round) => one.cpuMicrosPerDelivery / (of('ws relay', rate)[round]?.cpuMicrosPerDelivery ?? Number.NaN),
+        ),
       );
       return [
         system,
@@ -178,7 +180,10 @@ function toReport(sizes: FanOutSizes, measurements: readonly Measurement[]): Rep
       `${sizes.clientsPerSession} clients, every edit to all clients of its session, its author included.`,
     tables,
     findings: [
-      aim(median(costs) < 1, `at ${busy} edits/s cheaper per delivered operation than the ws relay: ${costs.map((cost) => cost.toFixed(2)).join(', ')} of its CPU`),
+      aim(
+        median(costs) < 1,
+        `at ${busy} edits/s cheaper per delivered operation than the ws relay: ${costs.map((cost) => cost.toFixed(2)).join(', ')} of its CPU`,
+      ),
       aim(busyP99Ms < AIMS.busyP99Ms, `at ${busy} edits/s p99 below ${AIMS.busyP99Ms} ms: ${busyP99Ms.toFixed(1)} ms`),
       aim(
         behindMs <= AIMS.calmP50BehindSocketIoMs,

@@ -2,6 +2,9 @@
 // --quick shows in seconds that everything runs; its figures mean nothing.
 import { existsSync, rmSync } from 'node:fs';
 import { FAN_OUT, fanOut } from './fan-out';
+import { JOIN, join } from './join';
+import { MEMORY, memory } from './memory';
+import { SESSIONS, sessions } from './sessions';
 import { describeMachine } from './harness/machine';
 import { FLOW_ENTRY, scratchDirectory } from './harness/paths';
 import { canPin, pinLoad } from './harness/pinning';
@@ -18,6 +21,12 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     quick: () =>
       fanOut({ sessions: 2, clientsPerSession: 2, rates: [20, 50], rounds: 1, warmUpMs: 100, measureMs: 300 }),
   },
+  sessions: {
+    run: () => sessions(SESSIONS),
+    quick: () => sessions({ open: [2, 20], perSecond: 100, connections: 3, rounds: 1, warmUpMs: 100, measureMs: 300 }),
+  },
+  memory: { run: () => memory(MEMORY), quick: () => memory({ connections: 20, sessions: 20, rounds: 1 }) },
+  join: { run: () => join(JOIN), quick: () => join({ edits: 1_000 }) },
 };
 
 async function main(args: readonly string[]): Promise<void> {
@@ -25,7 +34,8 @@ async function main(args: readonly string[]): Promise<void> {
   const asked = args.filter((arg) => !arg.startsWith('--'));
   const names = asked.length > 0 ? asked : Object.keys(BENCHMARKS);
   const unknown = names.filter((name) => !Object.hasOwn(BENCHMARKS, name));
-  if (unknown.length > 0) throw new Error(`no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHMARKS).join(', ')}`);
+  if (unknown.length > 0)
+    throw new Error(`no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHMARKS).join(', ')}`);
   if (!existsSync(FLOW_ENTRY)) throw new Error('dist/ is missing: npm run build');
 
   const machine = describeMachine();

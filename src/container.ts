@@ -67,7 +67,9 @@ export function createFlowContainer(given: Given) {
     })
     .register({
       store: asFunction(chooseStore).singleton(),
-      folder: asFunction(({ log }: Pick<Cradle, 'log'>): DocumentFolder => new PiscinaDocumentFolder({ log })).singleton(),
+      folder: asFunction(
+        ({ log }: Pick<Cradle, 'log'>): DocumentFolder => new PiscinaDocumentFolder({ log }),
+      ).singleton(),
       ordering: asFunction(
         ({ clock }: Pick<Cradle, 'clock'>): EventOrdering => given.ordering ?? new MemoryEventOrdering({ clock }),
       ).singleton(),
@@ -89,7 +91,9 @@ export function createFlowContainer(given: Given) {
           isDraining: given.isDraining,
         }),
       ).singleton(),
-      sockets: asFunction(({ io }: Pick<Cradle, 'io'>): WebSocketManager => new MemoryWebSocketManager({ io })).singleton(),
+      sockets: asFunction(
+        ({ io }: Pick<Cradle, 'io'>): WebSocketManager => new MemoryWebSocketManager({ io }),
+      ).singleton(),
       identity: asFunction(
         ({ config }: Pick<Cradle, 'config'>) => new ClientIdentity(() => secretOf(config)),
       ).singleton(),
@@ -185,7 +189,8 @@ async function secretOf({ flowSecret, documentStore, documentDir }: Config): Pro
 
 function liveServices(cradle: Cradle): LiveServices {
   const { config, given, store } = cradle;
-  const { ordering, saveDuty, folder, participants, sockets, identity, saver, snapshotter, telemetry, clock, log } = cradle;
+  const { ordering, saveDuty, folder, participants, sockets, identity, saver, snapshotter, telemetry, clock, log } =
+    cradle;
   return {
     ordering,
     saveDuty,

@@ -106,7 +106,8 @@ export function createFlow(options: FlowOptions): Flow {
     const endsAt = clock.monotonic() + config.stopDeadlineMs;
     socketEdge.announceDraining();
     const report = await openSessions.drain(config.stopDeadlineMs * DRAIN_SHARE);
-    if (report.unsavedSessions.length > 0) log.error({ ...report }, 'stopping although the store did not take everything');
+    if (report.unsavedSessions.length > 0)
+      log.error({ ...report }, 'stopping although the store did not take everything');
     await lifecycle.stop(Math.max(0, endsAt - clock.monotonic()));
     return report;
   }

@@ -46,7 +46,7 @@ export class MeasuredServer {
         LOG_LEVEL: 'warn',
         ...env,
       },
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
     });
     const server = new MeasuredServer(child, port, documents);
     await within(START_DEADLINE_MS, `the ${system} to start`, once(child, 'message'));
@@ -89,7 +89,7 @@ export const makeDocumentDirectory = (): string => mkdtempSync(path.join(scratch
 function entryOf(system: SystemName): string {
   switch (system) {
     case 'ws relay':
-      return compiled(process.env.WSPRE ? 'reports/ws-pre.ts' : 'relays/ws-relay.ts');
+      return compiled('relays/ws-relay.ts');
     case 'Socket.IO relay':
       return compiled('relays/socketio-relay.ts');
     case 'Flow':

@@ -128,7 +128,8 @@ export class Crowd {
   #watch(room: Room, seat: number): (author: number, n: number, at: number) => void {
     const seen: number[] = [];
     return (author, n, at) => {
-      if (n !== (seen[author] ?? 0) + 1) throw new Error(`edit ${n} of client ${author} came after ${seen[author] ?? 0}`);
+      if (n !== (seen[author] ?? 0) + 1)
+        throw new Error(`edit ${n} of client ${author} came after ${seen[author] ?? 0}`);
       seen[author] = n;
       const due = room.members[author]?.due[n - 1];
       const sentAt = room.members[author]?.sentAt[n - 1];

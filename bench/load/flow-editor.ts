@@ -34,7 +34,8 @@ export function submit(link: SocketIoLink, sessionId: string, n: number, update:
 export const isBatch = (frame: Buffer): boolean => isOperationEvent(frame) && frame[NAME_OFFSET] === BATCH;
 const isSaved = (frame: Buffer): boolean => isOperationEvent(frame) && frame[NAME_OFFSET] === SAVED;
 
-const isOperationEvent = (frame: Buffer): boolean => frame.subarray(0, OPERATION_PREFIX.length).equals(OPERATION_PREFIX);
+const isOperationEvent = (frame: Buffer): boolean =>
+  frame.subarray(0, OPERATION_PREFIX.length).equals(OPERATION_PREFIX);
 
 export const readBatch = (frame: Buffer): Announcements['operation:batch'] => bodyOf(frame);
 

@@ -31,6 +31,8 @@ export class ClientIdentity {
   #sign(sessionId: string, userId: string, clientId: string): string {
     if (this.#secret === '') throw new Error('ClientIdentity is used before it was started');
     // JSON keeps the three apart whatever characters an embedder's user ids have.
-    return createHmac('sha256', this.#secret).update(JSON.stringify([sessionId, userId, clientId])).digest('base64url');
+    return createHmac('sha256', this.#secret)
+      .update(JSON.stringify([sessionId, userId, clientId]))
+      .digest('base64url');
   }
 }

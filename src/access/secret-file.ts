@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, link, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { faultCode } from '../lib/fault-code';
 
 const SECRET_BYTES = 32;
 const FILE_NAME = 'flow-secret';
@@ -14,7 +15,7 @@ export async function keptSecret(directory: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (fault) {
-    if (!(fault instanceof Error && 'code' in fault && fault.code === 'ENOENT')) throw fault;
+    if (faultCode(fault) !== 'ENOENT') throw fault;
   }
   // Written aside and linked into place: whoever reads the name reads a whole secret, and only the first link succeeds.
   const aside = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
@@ -22,7 +23,7 @@ export async function keptSecret(directory: string): Promise<string> {
   try {
     await link(aside, path);
   } catch (fault) {
-    if (!(fault instanceof Error && 'code' in fault && fault.code === 'EEXIST')) throw fault;
+    if (faultCode(fault) !== 'EEXIST') throw fault;
   } finally {
     await rm(aside, { force: true });
   }

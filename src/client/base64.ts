@@ -13,7 +13,8 @@ interface NodeBuffer {
 
 const hasNative = (bytes: object): bytes is NativeBase64 => 'toBase64' in bytes;
 
-const hasNativeConstructor = (constructor: object): constructor is NativeBase64Constructor => 'fromBase64' in constructor;
+const hasNativeConstructor = (constructor: object): constructor is NativeBase64Constructor =>
+  'fromBase64' in constructor;
 
 /** Node's Buffer, where there is one: looked up by name, so that bundlers bring no copy of it into the browser. */
 const { Buffer: nodeBuffer } = globalThis as { Buffer?: NodeBuffer };

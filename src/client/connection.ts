@@ -1,6 +1,13 @@
 import { io, type Socket } from 'socket.io-client';
 import type { FlowError } from '../protocol/errors';
-import type { Acknowledgement, AnnouncementName, Announcements, Replies, RequestInputs, RequestName } from '../protocol/schemas';
+import type {
+  Acknowledgement,
+  AnnouncementName,
+  Announcements,
+  Replies,
+  RequestInputs,
+  RequestName,
+} from '../protocol/schemas';
 import { Backoff, type BackoffOptions } from './backoff';
 import { Emitter } from './emitter';
 import { readRefusal, unanswered, type Refusal } from './refusals';
@@ -116,7 +123,9 @@ export class Connection {
     const refuse = (refusal: Refusal): void => {
       if (settle()) onRefusal(refusal);
     };
-    const cancelDeadline = this.#timers.after(deadlineMs, () => refuse(unanswered(`${name} was not answered in ${deadlineMs} ms.`)));
+    const cancelDeadline = this.#timers.after(deadlineMs, () =>
+      refuse(unanswered(`${name} was not answered in ${deadlineMs} ms.`)),
+    );
     const settle = (): boolean => {
       cancelDeadline();
       return this.#unansweredRequests.delete(refuse);
@@ -126,7 +135,10 @@ export class Connection {
       if (acknowledgement.status === 'ok') {
         if (settle()) onReply(acknowledgement);
       } else {
-        refuse(readRefusal(acknowledgement.error) ?? unanswered(`${name} was answered in a way this client does not understand.`));
+        refuse(
+          readRefusal(acknowledgement.error) ??
+            unanswered(`${name} was answered in a way this client does not understand.`),
+        );
       }
     });
   }
@@ -170,7 +182,9 @@ export class Connection {
     hear('session:renamed');
     hear('session:closed');
     hear('awareness:update');
-    socket.on('server:draining', ({ reconnectAfterMs }: Announcements['server:draining']) => this.#onDraining(reconnectAfterMs));
+    socket.on('server:draining', ({ reconnectAfterMs }: Announcements['server:draining']) =>
+      this.#onDraining(reconnectAfterMs),
+    );
     socket.connect();
   }
 

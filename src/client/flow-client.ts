@@ -56,7 +56,10 @@ export class FlowClient {
     this.#options = { ...DEFAULTS, clock: systemClock, random: Math.random, ...options };
     this.#locks = options.locks ?? webLocks();
     if (options.storage && !this.#locks) {
-      throw new FlowError('BAD_REQUEST', 'A stored queue needs `locks` here: without them two tabs could speak for one client.');
+      throw new FlowError(
+        'BAD_REQUEST',
+        'A stored queue needs `locks` here: without them two tabs could speak for one client.',
+      );
     }
     const { url, path, token, clientVersion, backoff, connectDeadlineMs, clock, random } = this.#options;
     this.#connection = new Connection({ url, path, token, clientVersion, backoff, connectDeadlineMs, clock, random });

@@ -18,7 +18,9 @@ export function toHeldOperation(operation: unknown): HeldOperation {
   const text: string | undefined = JSON.stringify(operation);
   if (text === undefined) throw new FlowError('BAD_REQUEST', 'An operation must be a JSON value.');
   const bytes = utf8Length(text);
-  return typeof operation === 'string' ? { value: operation, text: null, bytes } : { value: JSON.parse(text), text, bytes };
+  return typeof operation === 'string'
+    ? { value: operation, text: null, bytes }
+    : { value: JSON.parse(text), text, bytes };
 }
 
 /** Equal as JSON text: what the server compares, too. */

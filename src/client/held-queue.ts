@@ -1,6 +1,7 @@
 import type { WireEntry } from '../protocol/entry';
 import type { FlowError } from '../protocol/errors';
 import type { Mark } from '../protocol/positions';
+import type { Placed } from './receipt';
 import { isSameOperation, type HeldOperation } from './held-operation';
 
 export type BatchState =
@@ -55,7 +56,8 @@ const WAITING: BatchState = { kind: 'waiting' };
 
 export const lastClientSeqOf = ({ clientSeq, operations }: StoredBatch): number => clientSeq + operations.length - 1;
 
-const sizeOf = (batches: readonly StoredBatch[]): number => batches.reduce((count, { operations }) => count + operations.length, 0);
+const sizeOf = (batches: readonly StoredBatch[]): number =>
+  batches.reduce((count, { operations }) => count + operations.length, 0);
 
 const bytesOf = (operations: readonly HeldOperation[]): number => operations.reduce((sum, { bytes }) => sum + bytes, 0);
 
@@ -97,7 +99,11 @@ export class HeldQueue {
   }
 
   get counts(): HeldCounts {
-    return { unsent: this.#openOperations + this.#pending.length, ordered: this.#orderedOperations, saved: this.#savedOperations };
+    return {
+      unsent: this.#openOperations + this.#pending.length,
+      ordered: this.#orderedOperations,
+      saved: this.#savedOperations,
+    };
   }
 
   get ordered(): readonly HeldBatch[] {
@@ -110,6 +116,11 @@ export class HeldQueue {
 
   get pending(): readonly HeldOperation[] {
     return this.#pending;
+  }
+
+  /** What is not ordered at or below `seq`, in the order of submission and so of its numbers. */
+  batchesAfter(seq: number): readonly HeldBatch[] {
+    return [...this.#ordered.filter((batch) => seqOf(batch) > seq), ...this.#open].sort((a, b) => a.order - b.order);
   }
 
   hold(operations: readonly HeldOperation[]): void {
@@ -195,14 +206,25 @@ export class HeldQueue {
     this.#noteTaken(batch.clientId, lastClientSeqOf(batch));
   }
 
-  /** What was sent under numbers up to `lastClientSeq` and did not come with an entry is part of the snapshot at `seq`. */
-  noteInSnapshot(lastClientSeq: number, epoch: number, seq: number): void {
+  /** Whether the server has numbers of ours whose operations we still hold without a place. */
+  get isInDoubt(): boolean {
+    return this.#open.some(({ clientId, clientSeq }) => clientId === this.#clientId && clientSeq <= this.#lastSeen);
+  }
+
+  /** The whole history was looked through: a number of ours that the server has, and that is still open, is somebody else's. */
+  noteAllSeen(): void {
+    this.#lastTaken = Math.max(this.#lastTaken, this.#lastSeen);
+  }
+
+  /** What was sent under numbers up to `lastClientSeq` and did not come with an entry is part of a snapshot. */
+  noteInSnapshot(lastClientSeq: number, placed: Placed): void {
     const clientId = this.#clientId;
     if (clientId === null) return;
     this.#splitAt(clientId, lastClientSeq + 1);
     this.#moveToOrdered(
-      (batch) => batch.clientId === clientId && lastClientSeqOf(batch) <= lastClientSeq && batch.clientSeq > this.#lastTaken,
-      { epoch, seq },
+      (batch) =>
+        batch.clientId === clientId && lastClientSeqOf(batch) <= lastClientSeq && batch.clientSeq > this.#lastTaken,
+      placed,
     );
   }
 
@@ -293,7 +315,15 @@ export class HeldQueue {
     this.#version += 1;
     const last = this.#open[this.#open.length - 1];
     const clientSeq = Math.max(this.#lastSeen, last ? lastClientSeqOf(last) : 0) + 1;
-    const batch: Batch = { order: this.#nextOrder, operations, base, clientId, clientSeq, state: WAITING, version: this.#version };
+    const batch: Batch = {
+      order: this.#nextOrder,
+      operations,
+      base,
+      clientId,
+      clientSeq,
+      state: WAITING,
+      version: this.#version,
+    };
     this.#nextOrder += 1;
     this.#open.push(batch);
     this.#openOperations += operations.length;
@@ -318,7 +348,7 @@ export class HeldQueue {
     if (clientId === this.#clientId) this.#lastTaken = Math.max(this.#lastTaken, clientSeq);
   }
 
-  #moveToOrdered(isMoved: (batch: Batch) => boolean, placed: { epoch: number; seq: number }): void {
+  #moveToOrdered(isMoved: (batch: Batch) => boolean, placed: Placed): void {
     const from = this.#open.findIndex(isMoved);
     if (from < 0) return;
     // Numbers ascend along the queue, so what one entry or one snapshot covers lies together.

@@ -1,7 +1,15 @@
 import type { WireEntry } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
 import { GENESIS, isSameMark, type Mark } from '../protocol/positions';
-import type { Announcements, ClientCredentials, Participant, Replies, RequestInputs, Role, SessionInfo } from '../protocol/schemas';
+import type {
+  Announcements,
+  ClientCredentials,
+  Participant,
+  Replies,
+  RequestInputs,
+  Role,
+  SessionInfo,
+} from '../protocol/schemas';
 import { Backoff, type BackoffOptions } from './backoff';
 import type { Link } from './connection';
 import { Emitter } from './emitter';
@@ -35,6 +43,15 @@ export interface HeldOperationView {
   readonly state: 'unsent' | 'sent' | 'ordered';
 }
 
+/**
+ * A snapshot we began anew with. It may hold operations of ours that were sent and never confirmed: what was ordered between
+ * `after` and the snapshot tells.
+ */
+interface UnsettledSnapshot {
+  readonly seq: number;
+  readonly after: Mark;
+}
+
 /** EO10: what the server takes as one operation, as JSON. */
 const MAX_OPERATION_BYTES = 1_048_576;
 /** From here on `nearly-full` warns (CL4). */
@@ -61,6 +78,9 @@ export class FlowSession {
   /** The reply this catching-up began with. */
   #joined: Replies['session:join'] | null = null;
   #hasHistory = false;
+  /** Where this tab's earlier life was: what is restored was ordered behind it, if at all. */
+  #restoredMark: Mark | null = null;
+  #unsettled: UnsettledSnapshot | null = null;
   #writeRefusal: FlowError | null = null;
   #delayedBy: FlowError | null = null;
   #restoring: Promise<void> | undefined;
@@ -117,7 +137,8 @@ export class FlowSession {
       case 'refused':
         return { state: 'refused', reason: phase.reason, isReading: false, ...counts };
       case 'disconnected':
-        if (connection.state === 'refused') return { state: 'refused', reason: connection.reason, isReading: false, ...counts };
+        if (connection.state === 'refused')
+          return { state: 'refused', reason: connection.reason, isReading: false, ...counts };
         if (connection.state === 'waiting') return { state: 'offline', reason: connection.reason, ...counts };
         return { state: 'connecting', ...counts };
       case 'paused':
@@ -198,7 +219,8 @@ export class FlowSession {
    */
   submit(operations: readonly unknown[]): Receipt {
     this.#demandNotClosed();
-    if (this.#proposals.isOpen) throw new FlowError('BAD_REQUEST', 'A proposal is under way; its session takes only proposals.');
+    if (this.#proposals.isOpen)
+      throw new FlowError('BAD_REQUEST', 'A proposal is under way; its session takes only proposals.');
     const held = this.#demandRoom(operations);
     const receipt = new Receipt();
     const last = held[held.length - 1];
@@ -234,7 +256,11 @@ export class FlowSession {
         const shown = state.kind === 'ordered' ? 'ordered' : state.kind === 'waiting' ? 'unsent' : 'sent';
         return operations.map(({ value }) => ({ operation: value, state: shown }));
       });
-    return [...view(ordered), ...view(open), ...pending.map(({ value }) => ({ operation: value, state: 'unsent' as const }))];
+    return [
+      ...view(ordered),
+      ...view(open),
+      ...pending.map(({ value }) => ({ operation: value, state: 'unsent' as const })),
+    ];
   }
 
   /** Resolves as soon as everything submitted is saved; rejects when the session is closed, or refuses to write, before. */
@@ -279,19 +305,42 @@ export class FlowSession {
   }
 
   #listen({ announcements }: Link): Array<() => void> {
-    const mine = <Payload extends { sessionId: string }>(handle: (payload: Payload) => void) => (payload: Payload): void => {
-      if (payload.sessionId === this.sessionId) handle(payload);
-    };
+    const mine =
+      <Payload extends { sessionId: string }>(handle: (payload: Payload) => void) =>
+      (payload: Payload): void => {
+        if (payload.sessionId === this.sessionId) handle(payload);
+      };
     return [
-      announcements.on('operation:batch', mine((batch: Announcements['operation:batch']) => this.#onBatch(batch))),
-      announcements.on('operation:saved', mine((saved: Announcements['operation:saved']) => this.#onSaved(saved))),
-      announcements.on('session:forked', mine(() => this.#membership.rejoin())),
-      announcements.on('session:closed', mine((closed: Announcements['session:closed']) => this.#onClosedByServer(closed.reason))),
-      announcements.on('session:renamed', mine((renamed: Announcements['session:renamed']) => this.#onRenamed(renamed.title))),
-      announcements.on('session:participants', mine((change: Announcements['session:participants']) => this.#onParticipants(change))),
-      announcements.on('awareness:update', mine((update: Announcements['awareness:update']) => {
-        if (this.isLive) this.#emitter.emit('awareness', update.states);
-      })),
+      announcements.on(
+        'operation:batch',
+        mine((batch: Announcements['operation:batch']) => this.#onBatch(batch)),
+      ),
+      announcements.on(
+        'operation:saved',
+        mine((saved: Announcements['operation:saved']) => this.#onSaved(saved)),
+      ),
+      announcements.on(
+        'session:forked',
+        mine(() => this.#membership.rejoin()),
+      ),
+      announcements.on(
+        'session:closed',
+        mine((closed: Announcements['session:closed']) => this.#onClosedByServer(closed.reason)),
+      ),
+      announcements.on(
+        'session:renamed',
+        mine((renamed: Announcements['session:renamed']) => this.#onRenamed(renamed.title)),
+      ),
+      announcements.on(
+        'session:participants',
+        mine((change: Announcements['session:participants']) => this.#onParticipants(change)),
+      ),
+      announcements.on(
+        'awareness:update',
+        mine((update: Announcements['awareness:update']) => {
+          if (this.isLive) this.#emitter.emit('awareness', update.states);
+        }),
+      ),
     ];
   }
 
@@ -316,6 +365,8 @@ export class FlowSession {
     this.#joined = reply;
     this.#queue.noteJoined(client.clientId, client.lastClientSeq);
     if (resume === 'start') {
+      const after = this.#heldAfter();
+      this.#unsettled = snapshot ? { seq: snapshot.seq, after } : null;
       this.#history.restart(snapshot ? { seq: snapshot.seq, tag: snapshot.tag } : GENESIS);
       this.#hasHistory = true;
       this.#queue.rollBackAfter(-1);
@@ -345,28 +396,67 @@ export class FlowSession {
     return true;
   }
 
-  /** Everything the server had has been told; what of ours was not among it is sent, under numbers the server will take. */
+  /** Everything the server had has been told. */
   #onLive(): void {
     const joined = this.#joined;
     if (!joined) return;
-    const { resume, snapshot, client, head, saved } = joined;
-    if (resume === 'start' && snapshot) this.#queue.noteInSnapshot(client.lastClientSeq, head.epoch, snapshot.seq);
-    const lost = this.#proposals.settle(this.head);
-    this.#queue.settleNumbers();
-    this.#joined = null;
+    const { resume, saved } = joined;
     this.#writeRefusal = null;
     this.#delayedBy = null;
-    this.#noteSaved(saved.seq, saved.tag);
-    this.#options.stored?.keep(this.#client, this.#queue);
     this.#participants.clear();
     for (const participant of joined.participants) this.#participants.set(participant.connectionId, participant);
+    if (this.#unsettled && this.#queue.isInDoubt) this.#settleSnapshot(this.#unsettled, joined);
+    else this.#startSending();
+    this.#noteSaved(saved.seq, saved.tag);
     this.#emitter.emit('participants', this.participants);
     this.#emitter.emit('awareness', joined.awareness);
-    if (lost.length > 0) this.#emitter.emit('withdrawn', { proposals: lost });
     this.#emitter.emit('caught-up', { resume: resume === 'start' || resume === 'continue' ? resume : 'fork' });
     this.#tellWaiters();
-    if (this.isLive) this.#sender.run();
     this.#tellStatus();
+  }
+
+  /** What of ours the history does not have is sent, under numbers the server will take. */
+  #startSending(): void {
+    this.#unsettled = null;
+    const lost = this.#proposals.settle(this.head);
+    this.#queue.settleNumbers();
+    this.#keep();
+    if (lost.length > 0) this.#emitter.emit('withdrawn', { proposals: lost });
+    if (this.isLive) this.#sender.run();
+  }
+
+  /**
+   * The server has numbers of ours that no entry showed. Reads what went into the snapshot since; where that is pruned, the
+   * server's word must do: only if another tab spoke for this client, in spite of the locks, it may be wrong.
+   */
+  #settleSnapshot({ seq, after }: UnsettledSnapshot, joined: Replies['session:join']): void {
+    const { connection, requestDeadlineMs } = this.#options;
+    const isOver = (): boolean => !this.isLive || this.#joined !== joined;
+    connection.request('operation:catch-up', { sessionId: this.sessionId, after }, requestDeadlineMs, {
+      onReply: ({ entries, next, more }) => {
+        if (isOver()) return;
+        for (const entry of entries) if (entry.seq <= seq) this.#queue.confirm(entry);
+        if (next.seq < seq && more) return this.#settleSnapshot({ seq, after: next }, joined);
+        this.#queue.noteAllSeen();
+        this.#startSending();
+        this.#noteSaved(this.#history.savedSeq);
+        this.#tellStatus();
+      },
+      onRefusal: ({ error }) => {
+        if (isOver()) return;
+        if (error.code !== 'NOT_JOINED') return this.#membership.rejoin(error.details.retryAfterMs);
+        this.#queue.noteInSnapshot(joined.client.lastClientSeq, { epoch: joined.head.epoch, seq });
+        this.#startSending();
+        this.#noteSaved(this.#history.savedSeq);
+        this.#tellStatus();
+      },
+    });
+  }
+
+  /** Everything held was ordered behind this, if it was ordered at all. */
+  #heldAfter(): Mark {
+    if (this.#unsettled) return this.#unsettled.after;
+    return this.#hasHistory ? this.#history.savedMark : (this.#restoredMark ?? GENESIS);
   }
 
   #onJoinRefused(refusal: Refusal): 'at-once' | 'later' | 'never' {
@@ -444,7 +534,7 @@ export class FlowSession {
     const { savedSeq, savedMark } = this.#history;
     this.#queue.noteSaved(savedSeq);
     if (this.#queue.release(savedMark.seq) > 0) {
-      this.#options.stored?.keep(this.#client, this.#queue);
+      this.#keep();
       this.#noteRoom();
     }
     if (savedSeq > before) this.#emitter.emit('saved', { seq: savedSeq });
@@ -493,8 +583,10 @@ export class FlowSession {
   #onRefused(batch: HeldBatch, refusal: Refusal): void {
     const { error, action } = refusal;
     if (error.code === 'CLIENT_REPLACED') return this.#onReplaced();
-    if (action === 'rebase' && this.#proposals.onStaleBase(batch, error.details.head, this.head)) return this.#sender.run();
-    if (action === 'stop' || this.#refusals.isHopeless(refusal, batch.clientSeq)) return this.#stopWriting(batch, error);
+    if (action === 'rebase' && this.#proposals.onStaleBase(batch, error.details.head, this.head))
+      return this.#sender.run();
+    if (action === 'stop' || this.#refusals.isHopeless(refusal, batch.clientSeq))
+      return this.#stopWriting(batch, error);
     switch (action) {
       case 'resend':
         return this.#resend(batch, error);
@@ -553,18 +645,22 @@ export class FlowSession {
     const held = operations.map(toHeldOperation);
     if (held.length === 0) throw new FlowError('BAD_REQUEST', 'There are no operations.');
     const tooLarge = held.find(({ bytes }) => bytes > MAX_OPERATION_BYTES);
-    if (tooLarge) throw new FlowError('TOO_LARGE', `An operation of ${tooLarge.bytes} bytes; ${MAX_OPERATION_BYTES} are allowed.`);
+    if (tooLarge)
+      throw new FlowError('TOO_LARGE', `An operation of ${tooLarge.bytes} bytes; ${MAX_OPERATION_BYTES} are allowed.`);
     const bytes = held.reduce((sum, operation) => sum + operation.bytes, this.#queue.bytes);
     if (bytes > maxHeldBytes) {
       this.#wasFull = true;
-      throw new FlowError('BUSY', `${this.#queue.bytes} bytes are waiting to be saved; more than ${maxHeldBytes} are not kept.`);
+      throw new FlowError(
+        'BUSY',
+        `${this.#queue.bytes} bytes are waiting to be saved; more than ${maxHeldBytes} are not kept.`,
+      );
     }
     return held;
   }
 
   #onHeld(): void {
-    const { maxHeldBytes, stored } = this.#options;
-    stored?.keep(this.#client, this.#queue);
+    const { maxHeldBytes } = this.#options;
+    this.#keep();
     if (!this.#isNearlyFull && this.heldBytes > maxHeldBytes * NEARLY_FULL) {
       this.#isNearlyFull = true;
       this.#emitter.emit('nearly-full', { heldBytes: this.heldBytes, maxHeldBytes });
@@ -596,8 +692,12 @@ export class FlowSession {
   #isStored(batch: HeldBatch): boolean {
     const { stored } = this.#options;
     if (!stored || batch.version <= stored.version) return true;
-    stored.keep(this.#client, this.#queue);
+    this.#keep();
     return false;
+  }
+
+  #keep(): void {
+    this.#options.stored?.keep(this.#client, this.#heldAfter(), this.#queue);
   }
 
   async #restore(stored: StoredQueue): Promise<void> {
@@ -607,8 +707,9 @@ export class FlowSession {
     });
     if (!record || this.#membership.phase.kind === 'closed') return;
     this.#client = record.client;
+    this.#restoredMark = record.after;
     this.#queue.restore(record.client?.clientId ?? null, record.batches, record.pending);
-    stored.keep(this.#client, this.#queue);
+    this.#keep();
     const operations = this.heldOperations().map(({ operation }) => operation);
     if (operations.length > 0) this.#emitter.emit('restored', { operations });
   }

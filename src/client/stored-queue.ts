@@ -7,6 +7,8 @@ import type { HeldQueue, StoredBatch } from './held-queue';
 export interface QueueRecord {
   readonly version: 1;
   readonly client: ClientCredentials | null;
+  /** Whatever of the batches was ordered, was ordered behind this. */
+  readonly after: Mark;
   /** Batches that may have been sent, under the numbers and in the grouping in which they were. */
   readonly batches: ReadonlyArray<{
     readonly clientId: string;
@@ -39,6 +41,7 @@ const MAX_SLOTS = 16;
 
 export interface RestoredQueue {
   readonly client: ClientCredentials | null;
+  readonly after: Mark;
   readonly batches: readonly StoredBatch[];
   readonly pending: readonly HeldOperation[];
 }
@@ -65,7 +68,7 @@ export class StoredQueue {
   #callbacks: Callbacks | null = null;
   #version = -1;
   /** Not yet written; the record is made when it is. */
-  #unwritten: { client: ClientCredentials | null; queue: HeldQueue } | null = null;
+  #unwritten: { client: ClientCredentials | null; after: Mark; queue: HeldQueue } | null = null;
   #isWriting = false;
   #isClearedAtEnd = false;
   #state: 'new' | 'open' | 'moving' | 'off' | 'closed' = 'new';
@@ -97,9 +100,9 @@ export class StoredQueue {
     }
   }
 
-  keep(client: ClientCredentials | null, queue: HeldQueue): void {
+  keep(client: ClientCredentials | null, after: Mark, queue: HeldQueue): void {
     if (this.#state !== 'open' && this.#state !== 'moving') return;
-    this.#unwritten = { client, queue };
+    this.#unwritten = { client, after, queue };
     if (!this.#isWriting && this.#state === 'open') void this.#write();
   }
 
@@ -158,7 +161,7 @@ export class StoredQueue {
         const slot = this.#slot;
         const { version } = next.queue;
         this.#unwritten = null;
-        await this.#storage.save(slot.key, toRecord(next.client, next.queue));
+        await this.#storage.save(slot.key, toRecord(next.client, next.after, next.queue));
         if (slot !== this.#slot || this.#state !== 'open') continue;
         this.#version = version;
         this.#callbacks?.onStored();
@@ -187,16 +190,17 @@ export class StoredQueue {
 
 const valuesOf = (operations: readonly HeldOperation[]): unknown[] => operations.map(({ value }) => value);
 
-function toRecord(client: ClientCredentials | null, { ordered, open, pending }: HeldQueue): QueueRecord {
-  const batches = [...ordered, ...open].map(({ clientId, clientSeq, base, operations }) => {
+function toRecord(client: ClientCredentials | null, after: Mark, queue: HeldQueue): QueueRecord {
+  const batches = queue.batchesAfter(after.seq).map(({ clientId, clientSeq, base, operations }) => {
     return { clientId, clientSeq, base, operations: valuesOf(operations) };
   });
-  return { version: 1, client, batches, pending: valuesOf(pending) };
+  return { version: 1, client, after, batches, pending: valuesOf(queue.pending) };
 }
 
-function toRestoredQueue({ client, batches, pending }: QueueRecord): RestoredQueue {
+function toRestoredQueue({ client, after, batches, pending }: QueueRecord): RestoredQueue {
   return {
     client,
+    after,
     batches: batches.map((batch) => ({ ...batch, operations: batch.operations.map(toHeldOperation) })),
     pending: pending.map(toHeldOperation),
   };

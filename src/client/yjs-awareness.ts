@@ -33,7 +33,9 @@ export class AwarenessLink {
   }
 
   apply(states: AwarenessStates): void {
-    const known = Object.entries(states).filter(([id]) => REPLICA_ID.test(id) && Number(id) !== this.#awareness.clientID);
+    const known = Object.entries(states).filter(
+      ([id]) => REPLICA_ID.test(id) && Number(id) !== this.#awareness.clientID,
+    );
     if (known.length === 0) return;
     const encoder = encoding.createEncoder();
     encoding.writeVarUint(encoder, known.length);

@@ -34,7 +34,9 @@ export class YjsKnowledge {
 
   /** What `doc` has beyond this, as one update; null: nothing. */
   lackedOf(doc: Y.Doc): Uint8Array | null {
-    const hasMore = [...Y.decodeStateVector(Y.encodeStateVector(doc))].some(([client, clock]) => clock > this.#clockOf(client));
+    const hasMore = [...Y.decodeStateVector(Y.encodeStateVector(doc))].some(
+      ([client, clock]) => clock > this.#clockOf(client),
+    );
     if (!hasMore && this.#coversDeletions(Y.createDeleteSetFromStructStore(doc.store))) return null;
     return Y.encodeStateAsUpdate(doc, Y.encodeStateVector(this.#vector));
   }
@@ -53,7 +55,10 @@ export class YjsKnowledge {
     if (!islands) return;
     const reached = islands.filter(({ clock }) => clock <= this.#clockOf(client));
     if (reached.length === 0) return;
-    this.#islands.set(client, islands.filter(({ clock }) => clock > this.#clockOf(client)));
+    this.#islands.set(
+      client,
+      islands.filter(({ clock }) => clock > this.#clockOf(client)),
+    );
     for (const island of reached) this.#cover(client, island);
   }
 

@@ -101,11 +101,17 @@ export class FlowYjsProvider {
     return { timers: this.#timers.size, listeners: this.#emitter.listenerCount };
   }
 
-  on<Name extends keyof FlowYjsProviderEvents>(name: Name, listener: (payload: FlowYjsProviderEvents[Name]) => void): () => void {
+  on<Name extends keyof FlowYjsProviderEvents>(
+    name: Name,
+    listener: (payload: FlowYjsProviderEvents[Name]) => void,
+  ): () => void {
     return this.#emitter.on(name, listener);
   }
 
-  off<Name extends keyof FlowYjsProviderEvents>(name: Name, listener: (payload: FlowYjsProviderEvents[Name]) => void): void {
+  off<Name extends keyof FlowYjsProviderEvents>(
+    name: Name,
+    listener: (payload: FlowYjsProviderEvents[Name]) => void,
+  ): void {
     this.#emitter.off(name, listener);
   }
 
@@ -217,7 +223,9 @@ export class FlowYjsProvider {
   #onReset({ snapshot, stateVector }: SessionEvents['reset']): void {
     const payload = typeof snapshot?.payload === 'string' ? fromBase64(snapshot.payload) : null;
     this.#lost.clear();
-    this.#known = isEmpty(this.doc) ? null : new YjsKnowledge(payload, stateVector === null ? null : fromBase64(stateVector));
+    this.#known = isEmpty(this.doc)
+      ? null
+      : new YjsKnowledge(payload, stateVector === null ? null : fromBase64(stateVector));
     if (payload) Y.applyUpdate(this.doc, payload, this);
   }
 
@@ -271,7 +279,8 @@ export class FlowYjsProvider {
     this.#cancelRescue = null;
     if (!this.session.isLive) return;
     this.#flush();
-    for (const { operation } of this.session.heldOperations()) if (typeof operation === 'string') this.#learn(operation);
+    for (const { operation } of this.session.heldOperations())
+      if (typeof operation === 'string') this.#learn(operation);
     const lacked = this.#known?.lackedOf(this.doc);
     const updates = [...this.#lost].map(fromBase64);
     if (lacked) updates.push(...splitUpdate(lacked, MAX_UPDATE_BYTES));

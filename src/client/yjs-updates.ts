@@ -11,7 +11,8 @@ export function mergeUpdates(updates: readonly Uint8Array[]): Uint8Array {
   let level = [...updates];
   while (level.length > 1) {
     const next: Uint8Array[] = [];
-    for (let start = 0; start < level.length; start += MERGE_GROUP) next.push(Y.mergeUpdates(level.slice(start, start + MERGE_GROUP)));
+    for (let start = 0; start < level.length; start += MERGE_GROUP)
+      next.push(Y.mergeUpdates(level.slice(start, start + MERGE_GROUP)));
     level = next;
   }
   return level[0] ?? EMPTY_UPDATE;
@@ -97,7 +98,8 @@ function sizeOf(struct: Struct): number {
 
 /** Text in pieces; everything else stays whole, because Yjs cannot divide it either. */
 function splitStruct(struct: Struct, maxBytes: number): Struct[] {
-  if (!(struct instanceof Y.Item) || !(struct.content instanceof Y.ContentString) || sizeOf(struct) <= maxBytes) return [struct];
+  if (!(struct instanceof Y.Item) || !(struct.content instanceof Y.ContentString) || sizeOf(struct) <= maxBytes)
+    return [struct];
   // A character takes at most three bytes, and an item's head a few.
   const step = Math.max(2, Math.floor(maxBytes / 4));
   const { id, origin, rightOrigin, parent, parentSub } = struct;
@@ -107,7 +109,9 @@ function splitStruct(struct: Struct, maxBytes: number): Struct[] {
     const end = endBetweenCharacters(text, start + step);
     const left = start === 0 ? origin : Y.createID(id.client, id.clock + start - 1);
     const content = new Y.ContentString(text.slice(start, end));
-    pieces.push(new Y.Item(Y.createID(id.client, id.clock + start), null, left, null, rightOrigin, parent, parentSub, content));
+    pieces.push(
+      new Y.Item(Y.createID(id.client, id.clock + start), null, left, null, rightOrigin, parent, parentSub, content),
+    );
     start = end;
   }
   return pieces;

@@ -31,14 +31,22 @@ export class MemoryWebSocketManager implements WebSocketManager {
     return this.#io.sockets.adapter.rooms.get(sessionRoom(sessionId)) ?? NO_MEMBERS;
   }
 
-  toSessionHere<Name extends AnnouncementName>(sessionId: string, name: Name, payload: Readonly<Announcements[Name]>): number {
+  toSessionHere<Name extends AnnouncementName>(
+    sessionId: string,
+    name: Name,
+    payload: Readonly<Announcements[Name]>,
+  ): number {
     const room = sessionRoom(sessionId);
     const receivers = this.#io.sockets.adapter.rooms.get(room)?.size ?? 0;
     if (receivers > 0) this.#io.local.to(room).emit(name, payload);
     return receivers;
   }
 
-  toSession<Name extends AnnouncementName>(sessionId: string, name: Name, payload: Readonly<Announcements[Name]>): void {
+  toSession<Name extends AnnouncementName>(
+    sessionId: string,
+    name: Name,
+    payload: Readonly<Announcements[Name]>,
+  ): void {
     this.#io.to(sessionRoom(sessionId)).emit(name, payload);
   }
 

@@ -23,7 +23,11 @@ export interface WebSocketManager {
   membersHere(sessionId: string): ReadonlySet<string>;
 
   /** To the connections of a session on this instance, encoded once, in this turn. Answers how many. */
-  toSessionHere<Name extends AnnouncementName>(sessionId: string, name: Name, payload: Readonly<Announcements[Name]>): number;
+  toSessionHere<Name extends AnnouncementName>(
+    sessionId: string,
+    name: Name,
+    payload: Readonly<Announcements[Name]>,
+  ): number;
 
   /** To the connections of a session on every instance. */
   toSession<Name extends AnnouncementName>(sessionId: string, name: Name, payload: Readonly<Announcements[Name]>): void;
@@ -31,7 +35,11 @@ export interface WebSocketManager {
   /** To every connection of a user on every instance. */
   toUser<Name extends AnnouncementName>(userId: string, name: Name, payload: Readonly<Announcements[Name]>): void;
 
-  toConnectionHere<Name extends AnnouncementName>(connectionId: string, name: Name, payload: Readonly<Announcements[Name]>): void;
+  toConnectionHere<Name extends AnnouncementName>(
+    connectionId: string,
+    name: Name,
+    payload: Readonly<Announcements[Name]>,
+  ): void;
 
   /** Ends every connection of a user on every instance. */
   disconnectUser(userId: string): void;

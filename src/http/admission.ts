@@ -21,5 +21,6 @@ export async function admit(
 }
 
 export function demandRole(role: Role, allowed: readonly Role[]): void {
-  if (!allowed.includes(role)) throw new FlowError('FORBIDDEN', `A ${role} may not do this; it takes: ${allowed.join(', ')}.`);
+  if (!allowed.includes(role))
+    throw new FlowError('FORBIDDEN', `A ${role} may not do this; it takes: ${allowed.join(', ')}.`);
 }

@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express';
 import { isOriginAllowed } from '../lib/origin';
 import { FlowError } from '../protocol/errors';
+import type { Refuse } from './refuse';
 
 /** How long a browser remembers a permission; browsers cap it themselves. */
 const PREFLIGHT_MAX_AGE_SECONDS = 600;
@@ -12,14 +13,14 @@ const HARMLESS_METHODS = ['GET', 'HEAD'];
  * Lets pages of allowed origins in. A page of another origin cannot read what it gets, and what changes something is refused:
  * browsers send some of that without asking first.
  */
-export function cors(allowedOrigins: readonly string[], methods: readonly string[]): RequestHandler {
+export function cors(allowedOrigins: readonly string[], methods: readonly string[], refuse: Refuse): RequestHandler {
   return (request, response, next) => {
     const { origin, host } = request.headers;
     response.vary('Origin');
     if (origin === undefined) return next();
     if (!isOriginAllowed(origin, host, allowedOrigins)) {
       if (HARMLESS_METHODS.includes(request.method)) return next();
-      throw new FlowError('FORBIDDEN', 'Pages of this origin may not call this server.');
+      return refuse(new FlowError('FORBIDDEN', 'Pages of this origin may not call this server.'), request, response);
     }
     response.set({ 'Access-Control-Allow-Origin': origin, 'Access-Control-Expose-Headers': READABLE_HEADERS });
     if (request.method !== 'OPTIONS') return next();

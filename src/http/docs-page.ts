@@ -25,7 +25,9 @@ export function docsPage(version: string): string {
 <h1>Flow Backend ${escape(version)}: HTTP</h1>
 <p>The same as <a href="openapi.json">openapi.json</a>. Callers show who they are by <code>Authorization: Bearer …</code>.
 Every refusal is <code>{ "error": { code, message, action, … } }</code>; programs obey <code>action</code>.</p>
-${namedEndpoints().map(([, endpoint]) => section(endpoint)).join('\n')}
+${namedEndpoints()
+  .map(([, endpoint]) => section(endpoint))
+  .join('\n')}
 <h2>Error codes</h2>
 ${table(['code', 'meaning', 'status', 'action'], errorCodes.map(errorRow))}
 </body>
@@ -44,7 +46,9 @@ function section(endpoint: Endpoint): string {
     reply === nothing ? '' : schemaBlock(reply),
     table(['or, as', ''], Object.entries(otherMedia)),
     table(['header', ''], Object.entries(replyHeaders)),
-    `<p>Refusals: ${errorsOf(endpoint).map((code) => `<code>${code}</code>`).join(' ')}</p>`,
+    `<p>Refusals: ${errorsOf(endpoint)
+      .map((code) => `<code>${code}</code>`)
+      .join(' ')}</p>`,
   ].join('');
 }
 

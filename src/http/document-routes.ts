@@ -28,7 +28,12 @@ export function documentRoutes(services: HttpServices): Route[] {
       switch (as) {
         case 'update': {
           const content = await folder.toUpdate(source);
-          return { kind: 'raw', mediaType: 'application/octet-stream', content, headers: positionHeaders(followed.at, as) };
+          return {
+            kind: 'raw',
+            mediaType: 'application/octet-stream',
+            content,
+            headers: positionHeaders(followed.at, as),
+          };
         }
         case 'json': {
           // JSON text goes through as it is: parsing a large document here would hold up everyone.

@@ -143,7 +143,8 @@ export const endpoints = {
     ...ofSession,
     method: 'get',
     path: '/api/sessions/:sessionId/document',
-    summary: 'The document as ordered up to now: as text, as JSON, or as one Yjs update. Of a json session: as JSON only.',
+    summary:
+      'The document as ordered up to now: as text, as JSON, or as one Yjs update. Of a json session: as JSON only.',
     query: schemas.documentQuery,
     statuses: { 200: 'the document', 304: 'it is what If-None-Match names' },
     reply: schemas.documentReply,

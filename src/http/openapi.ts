@@ -73,10 +73,15 @@ function responsesOf(name: EndpointName, endpoint: Endpoint): JsonObject {
   for (const [status, codes] of byStatus(errorsOf(endpoint))) responses[status] = refusalOf(codes);
   const content = {
     ...(endpoint.reply === nothing ? {} : { [JSON_TYPE]: { schema: reference(replyName(name)) } }),
-    ...Object.fromEntries(Object.entries(endpoint.otherMedia).map(([type, description]) => [type, media(type, description)])),
+    ...Object.fromEntries(
+      Object.entries(endpoint.otherMedia).map(([type, description]) => [type, media(type, description)]),
+    ),
   };
   const headers = Object.fromEntries(
-    Object.entries(endpoint.replyHeaders).map(([header, description]) => [header, { description, schema: { type: 'string' } }]),
+    Object.entries(endpoint.replyHeaders).map(([header, description]) => [
+      header,
+      { description, schema: { type: 'string' } },
+    ]),
   );
   for (const [status, description] of Object.entries(endpoint.statuses)) {
     const hasContent = status !== '304' && Object.keys(content).length > 0;

@@ -15,7 +15,10 @@ export function operationRoutes(services: HttpServices): Route[] {
       const { role } = await admit(services, user, sessionId);
       const { client: credentials, clientSeq, operations, base } = body;
       if (!credentials && clientSeq !== 1) {
-        throw new FlowError('BAD_REQUEST', 'clientSeq: without a client one is issued, and its first operation is number 1.');
+        throw new FlowError(
+          'BAD_REQUEST',
+          'clientSeq: without a client one is issued, and its first operation is number 1.',
+        );
       }
       const session = await openSessions.acquire(sessionId);
       const { clientId, signature } = await session.admitClient(user.userId, credentials);

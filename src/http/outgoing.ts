@@ -26,7 +26,11 @@ export async function send(endpoint: Endpoint, answer: Answer, request: Request,
   }
 }
 
-export function sendRefusal(response: Response, error: FlowError, status: number = ERRORS[error.code].httpStatus): void {
+export function sendRefusal(
+  response: Response,
+  error: FlowError,
+  status: number = ERRORS[error.code].httpStatus,
+): void {
   const { retryAfterMs } = error.details;
   response.status(status).set('Cache-Control', 'no-store');
   if (retryAfterMs !== undefined) response.set('Retry-After', String(Math.ceil(retryAfterMs / 1_000)));
@@ -42,7 +46,9 @@ function usualStatusOf({ statuses }: Endpoint): number {
 /** Express answers HEAD without, and If-None-Match with 304. */
 function sendText(response: Response, mediaType: string, content: string | Uint8Array): void {
   response.set('Content-Type', mediaType);
-  response.send(typeof content === 'string' ? content : Buffer.from(content.buffer, content.byteOffset, content.byteLength));
+  response.send(
+    typeof content === 'string' ? content : Buffer.from(content.buffer, content.byteOffset, content.byteLength),
+  );
 }
 
 async function sendStream(

@@ -19,7 +19,8 @@ export function reasonsAgainst({ phase, saver, openSessions, saveStallMs }: Watc
   if (oldestUnsavedMs > saveStallMs) {
     reasons.push({
       code: 'saving-stalled',
-      message: 'The document store does not take what was ordered. Clients keep their operations; editing goes on while memory lasts.',
+      message:
+        'The document store does not take what was ordered. Clients keep their operations; editing goes on while memory lasts.',
       unsavedSessions: unsavedSessions.length,
       oldestUnsavedMs,
       ...(failure === undefined ? {} : { failure }),

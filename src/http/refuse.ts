@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 import { toFlowError } from '../lib/faults';
 import type { Logger } from '../lib/logger';
-import { ERRORS, FlowError } from '../protocol/errors';
+import { ERRORS } from '../protocol/errors';
 import type { Telemetry } from '../telemetry/telemetry';
 import { sendRefusal } from './outgoing';
 import { pathOf } from './request-log';
@@ -21,12 +21,12 @@ export function createRefuse({ log, telemetry }: { log: Logger; telemetry: Telem
       response.destroy();
       return;
     }
-    const error = isUndecodable(fault) ? new FlowError('BAD_REQUEST', 'The path is not valid.', {}, { cause: fault }) : toFlowError(fault);
+    const error = toFlowError(fault);
     telemetry.operations.refused += 1;
-    httpLog[ERRORS[error.code].logLevel]({ err: error, method: request.method, path, ...error.details }, 'request refused');
+    httpLog[ERRORS[error.code].logLevel](
+      { err: error, method: request.method, path, ...error.details },
+      'request refused',
+    );
     sendRefusal(response, error, status);
   };
 }
-
-/** Express decodes the parameters of a path; `%` and what is no hex digits ends so. */
-const isUndecodable = (fault: unknown): boolean => fault instanceof URIError;

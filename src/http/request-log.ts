@@ -12,7 +12,10 @@ export function requestLog(log: Logger): RequestHandler {
     customErrorMessage: () => 'request answered',
     wrapSerializers: false,
     serializers: {
-      req: ({ method, originalUrl }: { method: string; originalUrl: string }) => ({ method, path: pathOf(originalUrl) }),
+      req: ({ method, originalUrl }: { method: string; originalUrl: string }) => ({
+        method,
+        path: pathOf(originalUrl),
+      }),
       res: ({ statusCode }: { statusCode: number }) => ({ status: statusCode }),
     },
   });

@@ -1,4 +1,10 @@
-import express, { type ErrorRequestHandler, type RequestHandler, type Router } from 'express';
+import express, {
+  type ErrorRequestHandler,
+  type Request,
+  type RequestHandler,
+  type Response,
+  type Router,
+} from 'express';
 import { FlowError } from '../protocol/errors';
 import { cors } from './cors';
 import { documentRoutes } from './document-routes';
@@ -8,7 +14,7 @@ import { createReader } from './incoming';
 import { operationRoutes } from './operation-routes';
 import { send } from './outgoing';
 import { referenceRoutes } from './reference-routes';
-import { createRefuse } from './refuse';
+import { createRefuse, type Refuse } from './refuse';
 import { requestLog } from './request-log';
 import type { Route } from './serve';
 import { sessionRoutes } from './session-routes';
@@ -28,13 +34,17 @@ export function createHttpRouter(services: HttpServices): Router {
   const read = createReader(services);
   const entry = [requestLog(log), setHeaders(phase)];
 
+  async function respond({ endpoint, answer }: Route, request: Request, response: Response): Promise<void> {
+    if (endpoint.access === 'user') demandReady(phase());
+    await send(endpoint, await answer(read(endpoint, request, response)), request, response);
+  }
+
   for (const [path, routes] of byPath(routesOf(services))) {
     const methods = methodsOf(routes);
-    router.all(path, ...entry, cors(allowedOrigins, methods));
-    for (const { endpoint, answer } of routes) {
-      router[endpoint.method](path, async (request, response) => {
-        if (endpoint.access === 'user') demandReady(phase());
-        await send(endpoint, await answer(read(endpoint, request, response)), request, response);
+    router.all(path, ...entry, cors(allowedOrigins, methods, refuse));
+    for (const route of routes) {
+      router[route.endpoint.method](path, (request, response) => {
+        respond(route, request, response).catch((fault: unknown) => refuse(fault, request, response));
       });
     }
     router.all(path, (request, response) => {
@@ -46,8 +56,7 @@ export function createHttpRouter(services: HttpServices): Router {
   router.all(['/api', '/api/*splat'], ...entry, (request, response) => {
     refuse(new FlowError('BAD_REQUEST', 'There is no such endpoint.'), request, response, 404);
   });
-  const onFault: ErrorRequestHandler = (fault: unknown, request, response, _next) => refuse(fault, request, response);
-  return router.use(onFault);
+  return router.use(refuseUndecodable(refuse));
 }
 
 function routesOf(services: HttpServices): Route[] {
@@ -83,6 +92,14 @@ function setHeaders(phase: HttpServices['phase']): RequestHandler {
     // A server that stops waits for its connections.
     if (phase() === 'draining') response.set('Connection', 'close');
     next();
+  };
+}
+
+/** Express decodes the parameters of a path before any route of ours runs: `%` and what is no hex digits ends here. */
+function refuseUndecodable(refuse: Refuse): ErrorRequestHandler {
+  return (fault: unknown, request, response, next) => {
+    if (!(fault instanceof URIError)) return next(fault);
+    refuse(new FlowError('BAD_REQUEST', 'The path is not valid.', {}, { cause: fault }), request, response);
   };
 }
 

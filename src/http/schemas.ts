@@ -81,7 +81,6 @@ const serviceHealth = z.strictObject({
   backend: z.enum(['memory']),
   configured: z.enum(['memory']),
   status: z.enum(['ok', 'degraded']),
-  detail: z.string().optional(),
 });
 const services = z.strictObject({
   websockets: serviceHealth,

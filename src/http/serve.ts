@@ -43,7 +43,7 @@ export type Answer<Json = unknown> = AnswerHead &
 /** An endpoint and what answers it. */
 export interface Route {
   readonly endpoint: Endpoint;
-  answer(incoming: Incoming): Promise<Answer>;
+  readonly answer: (incoming: Incoming) => Promise<Answer>;
 }
 
 type Handle<E extends Endpoint, Extra = unknown> = (
@@ -56,10 +56,13 @@ export function serve<E extends Endpoint & { access: 'public' }>(endpoint: E, ha
 }
 
 /** Answers an endpoint that asks who calls; nothing of a stranger's request is read. */
-export function serveUser<E extends Endpoint & { access: 'user' }>(endpoint: E, handle: Handle<E, { user: User }>): Route {
+export function serveUser<E extends Endpoint & { access: 'user' }>(
+  endpoint: E,
+  handle: Handle<E, { user: User }>,
+): Route {
   return {
     endpoint,
-    async answer(incoming) {
+    answer: async (incoming) => {
       const user = await incoming.identify();
       return handle({ ...(await check(endpoint, incoming)), user });
     },

@@ -15,8 +15,12 @@ export function sessionRoutes(services: HttpServices): Route[] {
     }),
 
     serveUser(endpoints.listSessions, async ({ query: { limit, after }, user }) => {
-      const page = await collaboration.list({ limit, createdBy: user.userId, ...(after === undefined ? {} : { after }) });
-      const roles = await Promise.all(page.sessions.map((session) => authorize(user, session)));
+      const page = await collaboration.list({
+        limit,
+        createdBy: user.userId,
+        ...(after === undefined ? {} : { after }),
+      });
+      const roles = await Promise.all(page.sessions.map(async (session) => authorize(user, session)));
       const sessions = page.sessions.filter((_, index) => roles[index]);
       return { kind: 'json', value: { sessions, next: page.next } };
     }),

@@ -23,3 +23,16 @@ export const pause = (clock: Clock, delayMs: number): Promise<void> =>
   new Promise((resolve) => {
     clock.after(delayMs, resolve);
   });
+
+/** Whether `work` resolves before `deadlineMs` is over; rejects when `work` does in that time. Leaves no timer. */
+export async function isDoneWithin(clock: Clock, work: Promise<unknown>, deadlineMs: number): Promise<boolean> {
+  let cancel = (): void => {};
+  const overdue = new Promise<boolean>((resolve) => {
+    cancel = clock.after(deadlineMs, () => resolve(false));
+  });
+  try {
+    return await Promise.race([work.then(() => true), overdue]);
+  } finally {
+    cancel();
+  }
+}

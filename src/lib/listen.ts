@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
+import { faultCode } from './fault-code';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 
 export interface Listening {
@@ -29,7 +30,7 @@ export async function listen(http: HttpServer, host: string, port: number): Prom
       await listenOn(second, LOCALHOST.v6, boundPort);
       return { port: boundPort, addresses: [address, LOCALHOST.v6], stop: () => void (http.close(), second.close()) };
     } catch (fault) {
-      const code = codeOf(fault);
+      const code = faultCode(fault);
       if (NO_SUCH_ADDRESS.includes(code))
         return { port: boundPort, addresses: [address], stop: () => void http.close() };
       http.close();
@@ -49,5 +50,3 @@ function boundTo(server: Server): AddressInfo {
   if (address === null || typeof address === 'string') throw new Error('the server is not bound to a TCP port');
   return address;
 }
-
-const codeOf = (fault: unknown): string => (fault instanceof Error && 'code' in fault ? String(fault.code) : '');

@@ -6,11 +6,15 @@ import type { AwarenessStates, Requests } from '../protocol/schemas';
 const MAX_STATE_BYTES = 16_384;
 /** A connection speaks for one editor; a page with several editors on one document has a few. */
 const MAX_STATES_PER_CONNECTION = 8;
+/** Id, clock and punctuation around a state in a frame. */
+const STATE_OVERHEAD_BYTES = 40;
 
 interface OwnedState {
   readonly connectionId: string;
   readonly clock: number;
   readonly state: unknown;
+  /** As JSON. */
+  readonly bytes: number;
 }
 
 interface AwarenessOptions {
@@ -47,18 +51,21 @@ export class Awareness {
   /** A state older than the known one is passed over; one that another connection owns is refused. */
   update(connectionId: string, { awarenessId, clock, state }: Requests['awareness:update']): void {
     const known = this.#states.get(awarenessId);
-    if (known && known.connectionId !== connectionId) throw new FlowError('FORBIDDEN', 'Another connection owns this awareness id.');
-    if (known && clock <= known.clock && state !== null) return;
-    if (state === null || state === undefined) {
+    if (known && known.connectionId !== connectionId)
+      throw new FlowError('FORBIDDEN', 'Another connection owns this awareness id.');
+    const isGone = state === null || state === undefined;
+    if (known && (clock < known.clock || (clock === known.clock && !isGone))) return;
+    if (isGone) {
       if (known) this.#remove(awarenessId, clock);
     } else {
       if (!known && this.#countOf(connectionId) >= MAX_STATES_PER_CONNECTION) {
         throw new FlowError('TOO_LARGE', `A connection may have ${MAX_STATES_PER_CONNECTION} awareness states.`);
       }
-      if (JSON.stringify(state).length > MAX_STATE_BYTES) {
+      const bytes = Buffer.byteLength(JSON.stringify(state));
+      if (bytes > MAX_STATE_BYTES) {
         throw new FlowError('TOO_LARGE', `An awareness state may have ${MAX_STATE_BYTES} bytes.`);
       }
-      this.#states.set(awarenessId, { connectionId, clock, state });
+      this.#states.set(awarenessId, { connectionId, clock, state, bytes });
       this.#removed.delete(awarenessId);
       this.#changed.add(awarenessId);
     }
@@ -68,7 +75,8 @@ export class Awareness {
   /** The connection is gone, and what it showed with it. */
   leave(connectionId: string): void {
     for (const [awarenessId, owned] of this.#states) {
-      if (owned.connectionId === connectionId) this.#remove(awarenessId, owned.clock + 1);
+      // Under the clock it is known by, so that whoever comes back with the next one is seen again.
+      if (owned.connectionId === connectionId) this.#remove(awarenessId, owned.clock);
     }
     this.#schedule();
   }
@@ -100,16 +108,19 @@ export class Awareness {
 
   #flush(): void {
     const states: AwarenessStates = {};
+    let frameBytes = (this.#changed.size + this.#removed.size) * STATE_OVERHEAD_BYTES;
     for (const awarenessId of this.#changed) {
       const owned = this.#states.get(awarenessId);
-      if (owned) states[awarenessId] = { clock: owned.clock, state: owned.state };
+      if (!owned) continue;
+      states[awarenessId] = { clock: owned.clock, state: owned.state };
+      frameBytes += owned.bytes;
     }
     for (const [awarenessId, clock] of this.#removed) states[awarenessId] = { clock, state: null };
     this.#changed = new Set();
     this.#removed = new Map();
     const { clock, intervalMs, bytesPerSecond, send } = this.#options;
     send(states);
-    const frameMs = (JSON.stringify(states).length / bytesPerSecond) * 1_000;
+    const frameMs = (frameBytes / bytesPerSecond) * 1_000;
     this.#cancel = clock.after(Math.max(intervalMs, frameMs), () => {
       this.#cancel = undefined;
       this.#schedule();

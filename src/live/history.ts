@@ -66,7 +66,8 @@ export class History {
 
   async wayIn(tail: Tail, { have, stateVector }: Requests['session:join']): Promise<WayIn> {
     if (have && (await this.isOnChain(tail, have.head))) return { resume: 'continue', after: have.head };
-    if (have && (await this.isOnChain(tail, have.saved))) return { resume: { fork: { base: have.saved } }, after: have.saved };
+    if (have && (await this.isOnChain(tail, have.saved)))
+      return { resume: { fork: { base: have.saved } }, after: have.saved };
     const snapshot = await this.#services.snapshots.latest(this.#sessionId);
     if (!snapshot) return { resume: 'start', after: GENESIS };
     return { resume: 'start', after: snapshot.at, ...(await this.#toWire(snapshot, stateVector)) };
@@ -89,8 +90,12 @@ export class History {
     return next !== undefined && isSameMark(markBefore(next), mark);
   }
 
-  async #toWire({ at, payload }: Snapshot, stateVector: string | undefined): Promise<Pick<WayIn, 'snapshot' | 'stateVector'>> {
-    if (this.#format === 'json') return { snapshot: { ...at, payload: JSON.parse(Buffer.from(payload).toString()) as unknown } };
+  async #toWire(
+    { at, payload }: Snapshot,
+    stateVector: string | undefined,
+  ): Promise<Pick<WayIn, 'snapshot' | 'stateVector'>> {
+    if (this.#format === 'json')
+      return { snapshot: { ...at, payload: JSON.parse(Buffer.from(payload).toString()) as unknown } };
     if (stateVector === undefined) return { snapshot: { ...at, payload: toBase64(payload) } };
     const lacking = await this.#services.folder.difference(payload, Buffer.from(stateVector, 'base64'));
     return { snapshot: { ...at, payload: toBase64(lacking.update) }, stateVector: toBase64(lacking.stateVector) };

@@ -17,7 +17,11 @@ export class Members {
   readonly #replaced = new Set<string>();
 
   /** `onGone` runs when a member leaves, is replaced or is sent away. */
-  constructor(sessionId: string, services: { sockets: WebSocketManager; clock: Clock }, onGone: (member: Participant) => void) {
+  constructor(
+    sessionId: string,
+    services: { sockets: WebSocketManager; clock: Clock },
+    onGone: (member: Participant) => void,
+  ) {
     this.#sessionId = sessionId;
     this.#sockets = services.sockets;
     this.#onGone = onGone;

@@ -134,7 +134,12 @@ export class OpenSession implements SaveClient {
     return session;
   }
 
-  private constructor(services: LiveServices, info: SessionInfo, start: Opened, onClosed: (reason: ClosedReason) => void) {
+  private constructor(
+    services: LiveServices,
+    info: SessionInfo,
+    start: Opened,
+    onClosed: (reason: ClosedReason) => void,
+  ) {
     const { sessionId } = info;
     const { sockets, clock, limits } = services;
     this.sessionId = sessionId;
@@ -364,7 +369,8 @@ export class OpenSession implements SaveClient {
   /** Keeps a client's snapshot of a format the server does not understand (ST9). */
   async putSnapshot(connectionId: string, { seq, tag, payload }: Requests['session:snapshot']): Promise<void> {
     demandWriter(this.#members.get(connectionId).role);
-    if (this.#info.format === 'yjs') throw new FlowError('BAD_REQUEST', 'The server makes the snapshots of Yjs sessions itself.');
+    if (this.#info.format === 'yjs')
+      throw new FlowError('BAD_REQUEST', 'The server makes the snapshots of Yjs sessions itself.');
     const text = encodeJsonValue(payload, 'The snapshot');
     const isKept = await this.#services.snapshots.put(this.sessionId, { at: { seq, tag }, payload: Buffer.from(text) });
     if (!isKept) throw new FlowError('BAD_REQUEST', 'The snapshot names no saved position after the latest snapshot.');
@@ -386,7 +392,8 @@ export class OpenSession implements SaveClient {
       case 'diverged':
         this.#queue = undefined;
         this.#log.warn({ result }, 'the store refuses this writer');
-        if (this.#services.ordering.scope === 'shared') return this.#discontinuity(`the store answered ${result.status}`);
+        if (this.#services.ordering.scope === 'shared')
+          return this.#discontinuity(`the store answered ${result.status}`);
         // Without a shared order there is nothing to agree on: the other writer has the session (ST5).
         this.close('moved').catch((cause: unknown) => this.#log.error({ err: cause }, 'closing failed'));
     }
@@ -405,7 +412,8 @@ export class OpenSession implements SaveClient {
         ? tail.after(last.seq)
         : ((await ordering.read(this.sessionId, last.seq, PAGE_BYTES))?.entries ?? []);
       const [first] = page;
-      if (!first || !isSameMark(markBefore(first), last)) return this.#discontinuity('the hot log does not continue the store');
+      if (!first || !isSameMark(markBefore(first), last))
+        return this.#discontinuity('the hot log does not continue the store');
       unsaved.push(...page);
       last = markOf(page[page.length - 1] ?? first);
     }
@@ -431,7 +439,8 @@ export class OpenSession implements SaveClient {
     if (hot.epoch !== epoch) return this.#discontinuity('the hot log has another epoch');
     if (hot.head.seq < knownSeq) return this.#discontinuity('the hot log went backwards');
     if (hot.head.seq > head.seq) void this.#repair();
-    else if (hot.head.seq === head.seq && hot.head.tag !== head.tag) return this.#discontinuity('the hot log has another history');
+    else if (hot.head.seq === head.seq && hot.head.tag !== head.tag)
+      return this.#discontinuity('the hot log has another history');
     this.#noteSaved(hot.saved);
   }
 
@@ -608,7 +617,8 @@ export class OpenSession implements SaveClient {
 
   /** Folds what gathered since the last snapshot, when a session ends. */
   async foldLast(): Promise<void> {
-    if (this.#sinceSnapshot && this.#sinceSnapshot.entries > 0) await this.#services.snapshotter.fold(this.#sinceSnapshot);
+    if (this.#sinceSnapshot && this.#sinceSnapshot.entries > 0)
+      await this.#services.snapshotter.fold(this.#sinceSnapshot);
   }
 
   /** Lets go of everything. What is not saved by then stays with its clients. */

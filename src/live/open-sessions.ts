@@ -164,7 +164,8 @@ export class OpenSessions {
   async #renewLeases(): Promise<void> {
     const { participants } = this.#options.services;
     const connectionIds = new Set<string>();
-    for (const session of this.#open.values()) for (const connectionId of session.connectionIds) connectionIds.add(connectionId);
+    for (const session of this.#open.values())
+      for (const connectionId of session.connectionIds) connectionIds.add(connectionId);
     await participants.renew([...connectionIds]);
     for (const { sessionId, participant } of await participants.sweep()) this.#open.get(sessionId)?.lost(participant);
   }

@@ -21,13 +21,13 @@ const MAX_ATTEMPTS = 8;
 
 /**
  * ST4: finds out, from the store first and the hot log second, what the session's history is, and puts a hot log under it where there
- * is none or a stale one. `rescue` is called once before the store's word overrules a hot log that contradicts it,
- * to save what the own tail still holds under the old epoch.
+ * is none or a stale one. `rescue` is called once before a new epoch is opened, to save what the own tail still holds under the
+ * old one: whatever happened to the hot log, what the store takes is not lost.
  */
 export async function openSession(
   authorities: Authorities,
   sessionId: string,
-  rescue: () => Promise<void> = async () => {},
+  rescue?: () => Promise<void>,
 ): Promise<Opened> {
   const { ordering, operationLog } = authorities;
   let isRescued = false;
@@ -41,11 +41,11 @@ export async function openSession(
       // The store may have moved between the two reads; only a store that stands still contradicts the hot log.
       const again = await operationLog.head(sessionId);
       if (!again || again.epoch !== stored.epoch || !isSameMark(again, stored)) continue;
-      if (!isRescued) {
-        isRescued = true;
-        await rescue();
-        continue;
-      }
+    }
+    if (rescue && !isRescued) {
+      isRescued = true;
+      await rescue();
+      continue;
     }
 
     const opened = await operationLog.openEpoch(sessionId, stored.epoch, hot?.epoch ?? 0);

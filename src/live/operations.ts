@@ -15,7 +15,10 @@ const MAX_JSON_DEPTH = 100;
 /** Checks a batch against its session's format and the limits (EO10), and answers it as the JSON text that is ordered and stored. */
 export function encodeOperations(format: Format, operations: readonly unknown[], limits: OperationLimits): string {
   if (operations.length > limits.maxBatchOperations) {
-    throw new FlowError('TOO_LARGE', `A batch may have ${limits.maxBatchOperations} operations, this one has ${operations.length}.`);
+    throw new FlowError(
+      'TOO_LARGE',
+      `A batch may have ${limits.maxBatchOperations} operations, this one has ${operations.length}.`,
+    );
   }
   const texts = operations.map((operation, index) => {
     const text = format === 'yjs' ? encodeYjs(operation, index, limits) : encodeJson(operation, index);
@@ -52,7 +55,8 @@ function encodeYjs(operation: unknown, index: number, limits: OperationLimits): 
 }
 
 function demandPlainJson(value: unknown, what: string, depth: number): void {
-  if (depth > MAX_JSON_DEPTH) throw new FlowError('BAD_REQUEST', `${what} is nested deeper than ${MAX_JSON_DEPTH} levels.`);
+  if (depth > MAX_JSON_DEPTH)
+    throw new FlowError('BAD_REQUEST', `${what} is nested deeper than ${MAX_JSON_DEPTH} levels.`);
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return;
   if (typeof value === 'number' && Number.isFinite(value)) return;
   if (Array.isArray(value)) {
@@ -61,13 +65,18 @@ function demandPlainJson(value: unknown, what: string, depth: number): void {
   }
   if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
     for (const [key, item] of Object.entries(value)) {
-      if (key === '__proto__') throw new FlowError('BAD_REQUEST', `${what} has a key "__proto__".`);
+      if (isPoison(key, item)) throw new FlowError('BAD_REQUEST', `${what} has a key "${key}" that could change a prototype.`);
       demandPlainJson(item, what, depth + 1);
     }
     return;
   }
   throw new FlowError('BAD_REQUEST', `${what} is not a JSON value.`);
 }
+
+/** What a careless merge in some reader would write into the prototype of all its objects. */
+const isPoison = (key: string, item: unknown): boolean =>
+  key === '__proto__' ||
+  (key === 'constructor' && typeof item === 'object' && item !== null && Object.hasOwn(item, 'prototype'));
 
 function demandSize(text: string, maxBytes: number, what: string): void {
   // A character is at most three bytes, so short texts need no count.

@@ -24,8 +24,9 @@ export class Roster {
   }
 
   left(participant: Participant): void {
-    // Somebody who came and went between two frames was never here for the others.
-    if (!this.#joined.delete(participant.connectionId)) this.#left.set(participant.connectionId, participant);
+    // Also who came only since the last frame: somebody may have joined in between and been told that they are here.
+    this.#joined.delete(participant.connectionId);
+    this.#left.set(participant.connectionId, participant);
     this.#schedule();
   }
 

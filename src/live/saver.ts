@@ -32,6 +32,11 @@ export class SaveQueue {
   }
 }
 
+interface Waiter {
+  readonly isDone: () => boolean;
+  readonly wake: () => void;
+}
+
 /**
  * Group commit (ST6): one store transaction per flush over all sessions with unsaved entries. Whatever the store refuses for other
  * reasons than fencing is tried again for as long as the process lives (ST7); nothing leaves a queue before it is stored.
@@ -50,7 +55,8 @@ export class Saver {
   #isFlushing = false;
   #failures = 0;
   #lastFailure: string | undefined;
-  #waiters: Array<() => void> = [];
+  #waiters: Waiter[] = [];
+  #isStopped = false;
 
   constructor(options: {
     operationLog: OperationLog;
@@ -99,26 +105,31 @@ export class Saver {
     for (const entry of queue.entries) this.#unsavedBytes -= weightOf(entry);
     queue.entries = [];
     this.#dirty.delete(queue);
-    this.#wakeIfIdle();
+    this.#wakeWaiters();
   }
 
-  /** Begins a flush now and resolves when nothing is unsaved. Only a deadline of the caller's ends it when the store fails. */
-  async settled(): Promise<void> {
-    if (this.#dirty.size === 0) return;
-    const settled = new Promise<void>((resolve) => this.#waiters.push(resolve));
+  /**
+   * Begins a flush now and resolves when nothing is unsaved, or nothing of one queue. Only a deadline of the caller's ends it
+   * when the store fails.
+   */
+  async settled(queue?: SaveQueue): Promise<void> {
+    const isDone = (): boolean => (queue ? queue.entries.length === 0 : this.#dirty.size === 0);
+    if (isDone()) return;
+    const settled = new Promise<void>((wake) => this.#waiters.push({ isDone, wake }));
     if (!this.#isFlushing) this.#flush();
     await settled;
   }
 
   /** Stops trying. What is unsaved then is lost to the store; `status` names it. */
   stop(): void {
+    this.#isStopped = true;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
   }
 
   /** Group commit: the next flush begins one interval after its first entry came, and never beside another. */
   #schedule(): void {
-    if (this.#isFlushing || this.#cancelTimer) return;
+    if (this.#isFlushing || this.#cancelTimer || this.#isStopped) return;
     // With nothing uncollected there is only what a full flush left over.
     const since = this.#waiters.length > 0 ? undefined : this.#uncollectedSince;
     const delayMs = since === undefined ? 0 : Math.max(0, since + this.#intervalMs - this.#clock.monotonic());
@@ -132,7 +143,9 @@ export class Saver {
     if (queues.length === 0) return;
     this.#isFlushing = true;
     const saves = queues.map(({ save }) => save);
-    this.#operationLog.save(saves).then(
+    // An async function, so that a store that throws is a store that rejects.
+    const saving = (async () => this.#operationLog.save(saves))();
+    saving.then(
       (results) => {
         this.#isFlushing = false;
         if (this.#failures > 0) this.#log.info({ failures: this.#failures }, 'saving works again');
@@ -142,14 +155,16 @@ export class Saver {
           const result = results[index];
           if (result) this.#settle(queue, save, result);
         });
-        this.#wakeIfIdle();
+        this.#wakeWaiters();
         if (this.#dirty.size > 0) this.#schedule();
       },
       (cause: unknown) => {
         this.#isFlushing = false;
         this.#failures += 1;
         this.#lastFailure = cause instanceof Error ? cause.message : String(cause);
-        if (this.#failures === 1) this.#log.error({ err: cause, sessions: saves.length }, 'saving failed; trying again');
+        if (this.#failures === 1)
+          this.#log.error({ err: cause, sessions: saves.length }, 'saving failed; trying again');
+        if (this.#isStopped || this.#dirty.size === 0) return;
         this.#cancelTimer = this.#clock.after(backoffDelay(this.#failures, RETRY), () => this.#flush());
       },
     );
@@ -194,10 +209,9 @@ export class Saver {
     queue.client.onSaveResult(queue, result, save.entries);
   }
 
-  #wakeIfIdle(): void {
-    if (this.#dirty.size > 0) return;
+  #wakeWaiters(): void {
     const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const wake of waiters) wake();
+    this.#waiters = waiters.filter(({ isDone }) => !isDone());
+    for (const { isDone, wake } of waiters) if (isDone()) wake();
   }
 }

@@ -77,7 +77,11 @@ export interface EventOrdering {
    * Entries after `afterSeq` in order, whole, at least one if there is one, about `maxBytes` in all, with the hot log they were
    * read from. Below the floor it answers from the floor: the caller sees the hole and asks the store.
    */
-  read(sessionId: string, afterSeq: number, maxBytes: number): Promise<{ log: HotLog; entries: readonly Entry[] } | null>;
+  read(
+    sessionId: string,
+    afterSeq: number,
+    maxBytes: number,
+  ): Promise<{ log: HotLog; entries: readonly Entry[] } | null>;
 
   /** Moves `saved` up and lets go of entries at or below it; demands the exact epoch, else does nothing. */
   markSaved(sessionId: string, saved: Position): Promise<void>;

@@ -69,11 +69,6 @@ export class FlowError extends Error {
   }
 }
 
-function row(
-  meaning: string,
-  httpStatus: number,
-  action: ErrorAction,
-  logLevel: ErrorRow['logLevel'],
-): ErrorRow {
+function row(meaning: string, httpStatus: number, action: ErrorAction, logLevel: ErrorRow['logLevel']): ErrorRow {
   return { meaning, httpStatus, action, logLevel };
 }

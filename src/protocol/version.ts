@@ -5,4 +5,7 @@ export const PROTOCOL_VERSION = 1;
 const OLDEST_SUPPORTED = 1;
 
 export const isVersionSupported = (version: unknown): boolean =>
-  typeof version === 'number' && Number.isInteger(version) && version >= OLDEST_SUPPORTED && version <= PROTOCOL_VERSION;
+  typeof version === 'number' &&
+  Number.isInteger(version) &&
+  version >= OLDEST_SUPPORTED &&
+  version <= PROTOCOL_VERSION;

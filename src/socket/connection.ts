@@ -10,7 +10,10 @@ import { toFlowError } from '../lib/faults';
 /** Answers a request with its ok reply; further calls do nothing. */
 export type Respond<Name extends RequestName> = (reply: Replies[Name]) => void;
 
-export type Handler<Name extends RequestName> = (request: Requests[Name], respond: Respond<Name>) => Promise<void> | void;
+export type Handler<Name extends RequestName> = (
+  request: Requests[Name],
+  respond: Respond<Name>,
+) => Promise<void> | void;
 
 /** One live connection: who it is, what it has joined, and the one way requests come in and answers go out. */
 export class Connection {
@@ -56,7 +59,11 @@ export class Connection {
       if (!parsed.success) {
         const issue = parsed.error.issues[0];
         const where = issue?.path.map(String).join('.');
-        this.#refuse(new FlowError('BAD_REQUEST', `${where ? `${where}: ` : ''}${issue?.message ?? 'malformed'}`), name, acknowledge);
+        this.#refuse(
+          new FlowError('BAD_REQUEST', `${where ? `${where}: ` : ''}${issue?.message ?? 'malformed'}`),
+          name,
+          acknowledge,
+        );
         return;
       }
       const respond: Respond<Name> = (reply) => {
@@ -82,7 +89,10 @@ export class Connection {
   #refuse(fault: unknown, name: string, acknowledge: unknown): void {
     const error = toFlowError(fault);
     this.#telemetry.operations.refused += 1;
-    this.#log[ERRORS[error.code].logLevel]({ err: error, event: name.slice(0, 64), ...error.details }, 'request refused');
+    this.#log[ERRORS[error.code].logLevel](
+      { err: error, event: name.slice(0, 64), ...error.details },
+      'request refused',
+    );
     const wire: WireError = error.toWire();
     if (isAcknowledge(acknowledge)) acknowledge({ status: 'error', error: wire });
   }

@@ -11,7 +11,10 @@ interface SessionServices {
 }
 
 /** session:create, session:join, session:leave, session:snapshot. */
-export function serveSessions(connection: Connection, { collaboration, openSessions, authorize }: SessionServices): void {
+export function serveSessions(
+  connection: Connection,
+  { collaboration, openSessions, authorize }: SessionServices,
+): void {
   const { user, sessions } = connection;
 
   connection.serve('session:create', async (request, respond) => {

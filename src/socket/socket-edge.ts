@@ -69,7 +69,8 @@ export class SocketEdge {
   async #authenticate(socket: Socket): Promise<User> {
     const { token, clientVersion } = socket.handshake.auth as Record<string, unknown>;
     if (clientVersion !== undefined && !isVersionSupported(clientVersion)) throw new FlowError('VERSION_UNSUPPORTED');
-    if (token !== undefined && typeof token !== 'string') throw new FlowError('UNAUTHENTICATED', 'The token must be a string.');
+    if (token !== undefined && typeof token !== 'string')
+      throw new FlowError('UNAUTHENTICATED', 'The token must be a string.');
     const user = await this.#options.authenticate({ token, address: socket.handshake.address });
     if (!user) throw new FlowError('UNAUTHENTICATED');
     return { userId: user.userId };

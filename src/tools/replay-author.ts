@@ -3,9 +3,13 @@ import type { FlowClient } from '../client/flow-client';
 import type { FlowSession } from '../client/session';
 import { applyEdit, FIELD, replicaIdOf, type Edit } from './traces';
 
-interface RegisteredEdit {
+/** An edit by its author and its place among the author's edits, from 0. */
+export interface EditId {
   readonly author: number;
   readonly ordinal: number;
+}
+
+interface RegisteredEdit extends EditId {
   readonly madeAt: number;
 }
 
@@ -16,6 +20,8 @@ export class EditRegister {
   readonly #authorOf = new Map<string, number>();
   readonly deliveryMs: number[] = [];
   readonly savedLagMs: number[] = [];
+  /** Edits of which their author was told that they are saved, in the order in which it was told. */
+  readonly saved: EditId[] = [];
   readonly problems: string[] = [];
 
   get size(): number {
@@ -37,9 +43,16 @@ export class EditRegister {
     return this.#edits.get(`${this.#authorOf.get(clientId)}:${String(payload)}`) ?? null;
   }
 
-  /** Somebody else has it for the first time. */
-  arrived({ madeAt }: RegisteredEdit): void {
-    this.deliveryMs.push(performance.now() - madeAt);
+  /** Somebody else has received it. */
+  arrived(clientId: string, payload: unknown): void {
+    const edit = this.find(clientId, payload);
+    if (edit) this.deliveryMs.push(performance.now() - edit.madeAt);
+  }
+
+  /** Its author was told that it is saved. */
+  savedAt(edit: EditId, lagMs: number): void {
+    this.saved.push(edit);
+    this.savedLagMs.push(lagMs);
   }
 
   problem(text: string): void {
@@ -52,6 +65,8 @@ export class EditRegister {
 const MAX_HELD = 1_024;
 /** Edits made in one turn of the event loop at full speed. */
 const EDITS_PER_TURN = 16;
+/** How soon an author stops whose fellow has found something wrong. */
+const PROBLEM_POLL_MS = 250;
 
 /** One author of a history: makes its edits on exactly the document they were made on, and sends each as one operation. */
 export class ReplayAuthor {
@@ -75,7 +90,8 @@ export class ReplayAuthor {
     this.#holds = Array.from({ length: authors }, () => 0);
     this.session = client.session(sessionId);
     this.session.on('entries', ({ entries }) => {
-      for (const { clientId, operations } of entries) for (const operation of operations) this.#receive(clientId, operation);
+      for (const { clientId, operations } of entries)
+        for (const operation of operations) this.#receive(clientId, operation);
       this.#wake();
     });
     this.session.on('saved', () => this.#wake());
@@ -89,19 +105,20 @@ export class ReplayAuthor {
     });
   }
 
-  /** Makes the edits in order; `perSecond` null: as fast as the server takes them. */
+  /** Makes the edits in order; `perSecond` null: as fast as the server takes them. Ends early when something goes wrong anywhere. */
   async run(edits: readonly Edit[], perSecond: number | null): Promise<void> {
     const startedAt = performance.now();
     let ordinal = 0;
     for (const { patches, sees } of edits) {
       if (perSecond !== null) await until(startedAt + (ordinal * 1_000) / perSecond);
       else if (ordinal % EDITS_PER_TURN === 0) await nextTurn();
-      await this.#waitFor(() => this.#hasCome(sees) && this.#heldCount() < MAX_HELD);
+      const mayGoOn = await this.#waitFor(() => this.#hasCome(sees) && this.heldCount() < MAX_HELD);
+      if (!mayGoOn) return;
       this.#apply(sees);
       this.#send(patches, ordinal);
       ordinal += 1;
     }
-    await this.session.whenSaved();
+    await this.#waitFor(() => this.heldCount() === 0);
   }
 
   /** Waits for all there is of the others and applies it. */
@@ -112,8 +129,10 @@ export class ReplayAuthor {
     return this.doc.getText(FIELD).toJSON();
   }
 
+  /** Operations that are not known to be saved. */
   heldCount(): number {
-    return this.#heldCount();
+    const { unsent, ordered } = this.session.counts;
+    return unsent + ordered;
   }
 
   close(): void {
@@ -138,8 +157,9 @@ export class ReplayAuthor {
       .submit([payload])
       .whenSaved()
       .then(
-        () => this.#register.savedLagMs.push(performance.now() - madeAt),
-        (fault: unknown) => this.#register.problem(`edit ${ordinal} of author ${this.author} was not saved: ${String(fault)}`),
+        () => this.#register.savedAt({ author: this.author, ordinal }, performance.now() - madeAt),
+        (fault: unknown) =>
+          this.#register.problem(`edit ${ordinal} of author ${this.author} was not saved: ${String(fault)}`),
       );
   }
 
@@ -151,10 +171,12 @@ export class ReplayAuthor {
     const came = this.#came[edit.author];
     if (!came || edit.ordinal < came.length) return;
     if (edit.ordinal > came.length) {
-      return this.#register.problem(`author ${this.author} received edit ${edit.ordinal} of ${edit.author} before ${came.length}`);
+      return this.#register.problem(
+        `author ${this.author} received edit ${edit.ordinal} of ${edit.author} before ${came.length}`,
+      );
     }
     came.push(Buffer.from(String(operation), 'base64'));
-    this.#register.arrived(edit);
+    this.#register.arrived(clientId, operation);
   }
 
   #hasCome(counts: readonly number[]): boolean {
@@ -172,19 +194,17 @@ export class ReplayAuthor {
     });
   }
 
-  #heldCount(): number {
-    const { unsent, ordered } = this.session.counts;
-    return unsent + ordered;
-  }
-
-  async #waitFor(isSo: () => boolean): Promise<void> {
-    while (!isSo() && this.#register.problems.length === 0) {
+  /** False: something went wrong before it was so. */
+  async #waitFor(isSo: () => boolean): Promise<boolean> {
+    while (!isSo()) {
+      if (this.#register.problems.length > 0) return false;
       // Woken by what comes; looks by itself now and then for problems found elsewhere.
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
-        setTimeout(resolve, 500);
+        setTimeout(resolve, PROBLEM_POLL_MS);
       });
     }
+    return true;
   }
 }
 

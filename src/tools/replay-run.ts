@@ -1,5 +1,7 @@
 import * as Y from 'yjs';
+import type { BackoffOptions } from '../client/backoff';
 import { FlowClient } from '../client/flow-client';
+import type { FlowSession } from '../client/session';
 import { FlowYjsProvider } from '../client/yjs-provider';
 import { EditRegister, ReplayAuthor } from './replay-author';
 import { FIELD, type History } from './traces';
@@ -22,6 +24,15 @@ export interface ReplayReport {
   readonly sessionId: string;
 }
 
+/** A replay under way, for whoever disturbs it. */
+export interface RunningReplay {
+  readonly sessionId: string;
+  /** In the order of the authors. */
+  readonly authors: readonly FlowSession[];
+  readonly reader: FlowSession;
+  readonly register: EditRegister;
+}
+
 /** Nothing moved for so long: something is broken, not slow. */
 const STALL_MS = 60_000;
 /** How often progress is looked at. */
@@ -37,44 +48,73 @@ export async function replay(options: {
   /** Edits per second of each author; null: as fast as the server takes them. */
   perSecond: number | null;
   onProgress?: (progress: ReplayProgress) => void;
+  /** Everyone has joined; nothing is written yet. */
+  onStarted?: (running: RunningReplay) => void;
+  /** Of the clients' attempts to connect; the library's own unless told. */
+  backoff?: BackoffOptions;
+  /** Gives up after so long without anything being saved. */
+  stallMs?: number;
 }): Promise<ReplayReport> {
-  const { url, history, perSecond, onProgress } = options;
+  const { url, history, perSecond, onProgress, onStarted, backoff, stallMs = STALL_MS } = options;
   const register = new EditRegister();
-  const connect = (name: string): FlowClient => new FlowClient({ url, token: name });
+  const connect = (name: string): FlowClient => new FlowClient({ url, token: name, ...(backoff ? { backoff } : {}) });
 
   const readerClient = connect('reader');
-  const { sessionId } = await readerClient.createSession({ title: 'Replay', format: 'yjs' });
   const readerDoc = new Y.Doc();
-  const reader = new FlowYjsProvider(readerClient, sessionId, readerDoc);
-  const authors = Array.from(
-    { length: history.authors },
-    (_, author) => new ReplayAuthor(connect(`author-${author}`), sessionId, author, history.authors, register),
-  );
-  await Promise.all(authors.map(({ session }) => session.join()));
-
-  const startedAt = performance.now();
-  const total = history.edits.length;
-  let lastMove = { at: startedAt, saved: -1 };
-  const watch = setInterval(() => {
-    const held = authors.reduce((sum, author) => sum + author.heldCount(), 0);
-    const saved = register.savedLagMs.length;
-    if (saved !== lastMove.saved) lastMove = { at: performance.now(), saved };
-    else if (performance.now() - lastMove.at > STALL_MS) register.problem(`nothing moved for ${STALL_MS} ms at ${saved} of ${total}`);
-    onProgress?.({ saved, total, held });
-  }, PROGRESS_MS);
-
+  const ends: Array<() => void> = [() => readerClient.close()];
   try {
+    const { sessionId } = await readerClient.createSession({ title: 'Replay', format: 'yjs' });
+    const reader = new FlowYjsProvider(readerClient, sessionId, readerDoc);
+    ends.unshift(() => reader.destroy());
+    reader.session.on('entries', ({ entries }) => {
+      for (const { clientId, operations } of entries) {
+        for (const operation of operations) register.arrived(clientId, operation);
+      }
+    });
+    const authors = Array.from({ length: history.authors }, (_, index) => {
+      const author = new ReplayAuthor(connect(`author-${index}`), sessionId, index, history.authors, register);
+      ends.unshift(() => author.close());
+      return author;
+    });
+    await Promise.all(authors.map(({ session }) => session.join()));
+    onStarted?.({ sessionId, authors: authors.map(({ session }) => session), reader: reader.session, register });
+
+    const startedAt = performance.now();
+    const total = history.edits.length;
+    let lastMove = { at: startedAt, saved: -1 };
+    const watch = setInterval(() => {
+      const held = authors.reduce((sum, author) => sum + author.heldCount(), 0);
+      const saved = register.saved.length;
+      if (saved !== lastMove.saved) lastMove = { at: performance.now(), saved };
+      else if (performance.now() - lastMove.at > stallMs) {
+        lastMove.at = performance.now();
+        register.problem(`nothing was saved for ${stallMs} ms; ${held} operations are held by their authors`);
+      }
+      onProgress?.({ saved, total, held });
+    }, PROGRESS_MS);
+    ends.unshift(() => clearInterval(watch));
+
     const editsOf = authors.map(({ author }) => history.edits.filter((edit) => edit.author === author));
-    await Promise.all(authors.map((author, index) => author.run(editsOf[index] ?? [], perSecond)));
+    await Promise.all(
+      authors.map((author, index) =>
+        author.run(editsOf[index] ?? [], perSecond).catch((fault: unknown) => {
+          // Or the others would wait for what never comes.
+          register.problem(`author ${index} stopped: ${String(fault)}`);
+          throw fault;
+        }),
+      ),
+    );
     const seconds = (performance.now() - startedAt) / 1_000;
 
     const totals = editsOf.map((edits) => edits.length);
-    for (const author of authors) {
-      compare(register, `author ${author.author}`, await author.finish(totals), history.endContent);
+    if (register.problems.length === 0) {
+      for (const author of authors) {
+        compare(register, `author ${author.author}`, await author.finish(totals), history.endContent);
+      }
+      await caughtUp(reader, total, register);
+      compare(register, 'the reader', readerDoc.getText(FIELD).toJSON(), history.endContent);
+      compare(register, 'the server', await serverText(url, sessionId), history.endContent);
     }
-    await caughtUp(reader, total, register);
-    compare(register, 'the reader', readerDoc.getText(FIELD).toJSON(), history.endContent);
-    compare(register, 'the server', await serverText(url, sessionId), history.endContent);
     await checkHistory(url, sessionId, totals, register);
 
     return {
@@ -86,10 +126,8 @@ export async function replay(options: {
       sessionId,
     };
   } finally {
-    clearInterval(watch);
-    for (const author of authors) author.close();
-    reader.destroy();
-    readerClient.close();
+    for (const end of ends) end();
+    readerDoc.destroy();
   }
 }
 
@@ -116,28 +154,39 @@ async function serverText(url: string, sessionId: string): Promise<string> {
 }
 
 /** Every edit is in the server's history exactly once, and each author's are in the order they were made. */
-async function checkHistory(url: string, sessionId: string, totals: readonly number[], register: EditRegister): Promise<void> {
+async function checkHistory(
+  url: string,
+  sessionId: string,
+  totals: readonly number[],
+  register: EditRegister,
+): Promise<void> {
   const next = totals.map(() => 0);
   let after = 0;
   for (;;) {
     const answer = await fetch(`${url}/api/sessions/${sessionId}/operations?after=${after}`);
     if (!answer.ok) throw new Error(`The server answered ${answer.status} for the history: ${await answer.text()}`);
-    const { entries } = (await answer.json()) as { entries: Array<{ seq: number; clientId: string; operations: unknown[] }> };
+    const { entries } = (await answer.json()) as {
+      entries: Array<{ seq: number; clientId: string; operations: unknown[] }>;
+    };
     for (const { seq, clientId, operations } of entries) {
-      if (seq !== after + operations.length) register.problem(`the server's history has a hole between ${after} and ${seq}`);
+      if (seq !== after + operations.length)
+        register.problem(`the server's history has a hole between ${after} and ${seq}`);
       after = seq;
       for (const operation of operations) {
         const edit = register.find(clientId, operation);
         if (!edit) register.problem(`the server's history has an operation nobody made at ${seq}`);
         else if (edit.ordinal !== next[edit.author]) {
-          register.problem(`the server's history has edit ${edit.ordinal} of author ${edit.author} where ${next[edit.author]} belongs`);
+          register.problem(
+            `the server's history has edit ${edit.ordinal} of author ${edit.author} where ${next[edit.author]} belongs`,
+          );
         } else next[edit.author] = edit.ordinal + 1;
       }
     }
     if (entries.length === 0) break;
   }
   next.forEach((count, author) => {
-    if (count !== totals[author]) register.problem(`the server has ${count} of ${totals[author]} edits of author ${author}`);
+    if (count !== totals[author])
+      register.problem(`the server has ${count} of ${totals[author]} edits of author ${author}`);
   });
 }
 

@@ -51,11 +51,16 @@ async function run({ trace, url, perSecond, seed, edits }: Arguments): Promise<b
   const history: History = trace ? await readTrace(trace) : makeHistory({ seed, edits, authors: 2 });
   const directory = url ? null : await mkdtemp(join(tmpdir(), 'flow-replay-'));
   const server = directory
-    ? await startServerProcess({ env: { PORT: '0', DOCUMENT_DIR: join(directory, 'data'), LOG_LEVEL: 'info' }, cwd: directory })
+    ? await startServerProcess({
+        env: { PORT: '0', DOCUMENT_DIR: join(directory, 'data'), LOG_LEVEL: 'info' },
+        cwd: directory,
+      })
     : null;
   let lastShown = 0;
   try {
-    console.log(`${trace ?? `a made-up history (seed ${seed})`}: ${history.edits.length} edits of ${history.authors} author(s)`);
+    console.log(
+      `${trace ?? `a made-up history (seed ${seed})`}: ${history.edits.length} edits of ${history.authors} author(s)`,
+    );
     const report = await replay({
       url: url ?? server?.url ?? '',
       history,
@@ -73,7 +78,9 @@ async function run({ trace, url, perSecond, seed, edits }: Arguments): Promise<b
     for (const problem of report.problems) console.log(`WRONG: ${problem}`);
     const readers = history.authors + 1;
     console.log(
-      report.problems.length === 0 ? `equal: ${readers} clients and the server hold the same text` : 'the replay is not equal',
+      report.problems.length === 0
+        ? `equal: ${readers} clients and the server hold the same text`
+        : 'the replay is not equal',
     );
     return report.problems.length === 0;
   } finally {

@@ -3,62 +3,99 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** A server in a process of its own. */
-export interface ServerProcess {
-  readonly url: string;
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A program in a process of its own. */
+export interface LaunchedProcess {
   readonly pid: number;
-  /** What it has logged, newest last. */
+  /** What it has written to stdout and stderr, newest last. */
   readonly lines: readonly string[];
+  /** Resolves when the process is gone and everything it wrote is in `lines`. */
+  readonly ended: Promise<Ended>;
+  /** Resolves with the match of the first line that fits; rejects when the process ends without one. */
+  line(pattern: RegExp): Promise<RegExpExecArray>;
+  signal(signal: NodeJS.Signals): void;
   /** Sends a signal and resolves when the process is gone. */
-  end(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  end(signal: NodeJS.Signals): Promise<Ended>;
+}
+
+/** A server in a process of its own, which listens. */
+export interface ServerProcess extends LaunchedProcess {
+  readonly url: string;
+}
+
+interface LaunchOptions {
+  /** All it gets. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** A program and its arguments. */
+  readonly command: readonly string[];
 }
 
 /** Enough to see why a server did not start or stop. */
 const MAX_LINES = 2_000;
+const MAIN = join(__dirname, '../main.js');
 
-/**
- * Starts the built server and resolves when it listens. `env` is all it gets besides PATH; `command` runs another program in its
- * place that announces itself in the same way.
- */
-export async function startServerProcess(options: {
-  env: Readonly<Record<string, string>>;
-  cwd: string;
-  command?: readonly string[];
-}): Promise<ServerProcess> {
-  const [program = process.execPath, ...args] = options.command ?? [process.execPath, join(__dirname, '../main.js')];
-  const child = spawn(program, args, {
-    cwd: options.cwd,
-    env: { PATH: process.env.PATH ?? '', ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+export async function launch({ command, cwd, env }: LaunchOptions): Promise<LaunchedProcess> {
+  const [program = process.execPath, ...args] = command;
+  const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const lines: string[] = [];
-  const exited = once(child, 'exit');
-  const url = await new Promise<string>((resolve, reject) => {
-    for (const stream of [child.stdout, child.stderr]) {
-      createInterface({ input: stream }).on('line', (line) => {
-        lines.push(line);
-        if (lines.length > MAX_LINES) lines.shift();
-        const found = /Flow Backend listens on (http:\/\/[^\s"]+)/.exec(line);
-        if (found?.[1]) resolve(found[1]);
-      });
-    }
-    exited.then(
-      ([code]) => reject(new Error(`The server ended with ${String(code)} before it listened:\n${lines.join('\n')}`)),
-      reject,
-    );
+  const listeners = new Set<(line: string) => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      lines.push(line);
+      if (lines.length > MAX_LINES) lines.shift();
+      for (const listener of listeners) listener(line);
+    });
+  }
+  const ended = new Promise<Ended>((resolve) => {
+    // Behind `exit`: by then all it wrote is read.
+    child.once('close', (code: number | null, signal: NodeJS.Signals | null) => resolve({ code, signal }));
   });
+  // Rejects when there is no such program.
+  await once(child, 'spawn');
   const { pid } = child;
-  if (pid === undefined) throw new Error('The server has no process id.');
+  if (pid === undefined) throw new Error(`${program} has no process id.`);
+  const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
   return {
-    url,
     pid,
     lines,
-    async end(signal) {
-      if (child.exitCode === null && child.signalCode === null) {
-        child.kill(signal);
-        await exited;
-      }
-      return { code: child.exitCode, signal: child.signalCode };
+    ended,
+    line: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = (line: string): void => {
+          const found = pattern.exec(line);
+          if (!found) return;
+          listeners.delete(look);
+          resolve(found);
+        };
+        listeners.add(look);
+        for (const line of lines) look(line);
+        void ended.then(({ code, signal }) => {
+          reject(new Error(`The process ended with ${code ?? signal} without ${pattern}:\n${lines.join('\n')}`));
+        });
+      }),
+    signal(signal) {
+      if (isRunning()) child.kill(signal);
+    },
+    end(signal) {
+      if (isRunning()) child.kill(signal);
+      return ended;
     },
   };
+}
+
+/**
+ * Starts the built server and resolves when it listens. `env` is all it gets; `command` runs another program in its place that
+ * announces itself in the same way.
+ */
+export async function startServerProcess(
+  options: Omit<LaunchOptions, 'command'> & { readonly command?: readonly string[] },
+): Promise<ServerProcess> {
+  const launched = await launch({ ...options, command: options.command ?? [process.execPath, MAIN] });
+  const [, url = ''] = await launched.line(/Flow Backend listens on (http:\/\/[^\s"]+)/);
+  return { ...launched, url };
 }

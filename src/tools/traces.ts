@@ -35,14 +35,46 @@ export interface History {
   readonly endContent: string;
 }
 
-/** Reads a gzipped trace in one of the two formats of the editing-traces collection. */
-export async function readTrace(path: string): Promise<History> {
-  const text = (await promisify(gunzip)(await readFile(path))).toString('utf8');
-  const json: unknown = JSON.parse(text);
-  const concurrent = concurrentTrace.safeParse(json);
-  if (concurrent.success) return fromConcurrent(concurrent.data);
-  return fromSequential(sequentialTrace.parse(json));
+/** A trace that cannot be read, or that is none. The message begins with the file's name. */
+export class TraceError extends Error {
+  override readonly name = 'TraceError';
 }
+
+/** Reads a trace in one of the two formats of the editing-traces collection, gzipped or not. */
+export async function readTrace(path: string): Promise<History> {
+  const json = parseJson(path, await readText(path));
+  const isConcurrent = typeof json === 'object' && json !== null && 'kind' in json && json.kind === 'concurrent';
+  try {
+    return isConcurrent ? fromConcurrent(concurrentTrace.parse(json)) : fromSequential(sequentialTrace.parse(json));
+  } catch (cause) {
+    if (!(cause instanceof z.ZodError)) throw new TraceError(`${path}: ${messageOf(cause)}`, { cause });
+    const issue = cause.issues[0];
+    const where = issue?.path.map(String).join('.');
+    throw new TraceError(`${path}: this is no editing trace: ${where ? `${where}: ` : ''}${issue?.message}`, { cause });
+  }
+}
+
+const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
+
+async function readText(path: string): Promise<string> {
+  try {
+    const bytes = await readFile(path);
+    const isZipped = bytes.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC);
+    return (isZipped ? await promisify(gunzip)(bytes) : bytes).toString('utf8');
+  } catch (cause) {
+    throw new TraceError(`${path}: the file cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function parseJson(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new TraceError(`${path}: this is no JSON: ${messageOf(cause)}`, { cause });
+  }
+}
+
+const messageOf = (fault: unknown): string => (fault instanceof Error ? fault.message : String(fault));
 
 function fromSequential({ startContent, endContent, txns }: z.infer<typeof sequentialTrace>): History {
   const edits: Edit[] = startContent === '' ? [] : [{ author: 0, patches: [[0, 0, startContent]], sees: [0] }];
@@ -55,6 +87,8 @@ function fromConcurrent({ numAgents, txns, endContent }: z.infer<typeof concurre
   /** What each transaction's document holds after it. */
   const holds: number[][] = [];
   const edits = txns.map(({ parents, agent, patches }, index) => {
+    const ordinal = made[agent];
+    if (ordinal === undefined) throw new Error(`Transaction ${index} is of agent ${agent}; there are ${numAgents}.`);
     const sees = zeros(numAgents);
     for (const parent of parents) {
       const seen = holds[parent];
@@ -63,9 +97,8 @@ function fromConcurrent({ numAgents, txns, endContent }: z.infer<typeof concurre
         sees[author] = Math.max(sees[author] ?? 0, count);
       });
     }
-    const ordinal = made[agent];
-    if (ordinal === undefined || sees[agent] !== ordinal) {
-      throw new Error(`Transaction ${index} of author ${agent} was not made after the author's own last one.`);
+    if (sees[agent] !== ordinal) {
+      throw new Error(`Transaction ${index} of agent ${agent} was not made after the agent's own last one.`);
     }
     made[agent] = ordinal + 1;
     const after = [...sees];
@@ -115,13 +148,22 @@ class AstralIndex {
   at(codePoint: number): number {
     if (this.#content === null) return codePoint;
     let unit = 0;
-    for (let passed = 0; passed < codePoint; passed += 1) unit += (this.#content.codePointAt(unit) ?? 0) > 0xffff ? 2 : 1;
+    for (let passed = 0; passed < codePoint; passed += 1)
+      unit += (this.#content.codePointAt(unit) ?? 0) > 0xffff ? 2 : 1;
     return unit;
   }
 }
 
 /** A history of one's own: authors who type, delete and jump about, and see each other now and then. Equal seeds, equal histories. */
-export function makeHistory({ seed, edits: count, authors }: { seed: number; edits: number; authors: number }): History {
+export function makeHistory({
+  seed,
+  edits: count,
+  authors,
+}: {
+  seed: number;
+  edits: number;
+  authors: number;
+}): History {
   const random = randomOf(seed);
   const docs = Array.from({ length: authors }, (_, author) => {
     const doc = new Y.Doc();
@@ -161,7 +203,9 @@ export function makeHistory({ seed, edits: count, authors }: { seed: number; edi
       if (random() < JUMP) cursors[author] = Math.floor(random() * (length + 1));
       const cursor = Math.min(cursors[author] ?? 0, length);
       const isDeleting = cursor > 0 && random() < (length > MAX_LENGTH ? 0.6 : 0.15);
-      const one: Patch = isDeleting ? [cursor - 1, 1, ''] : [cursor, 0, LETTERS.charAt(Math.floor(random() * LETTERS.length))];
+      const one: Patch = isDeleting
+        ? [cursor - 1, 1, '']
+        : [cursor, 0, LETTERS.charAt(Math.floor(random() * LETTERS.length))];
       edits.push({ author, patches: [one], sees: [...mine] });
       applyEdit(doc, [one]);
       cursors[author] = isDeleting ? cursor - 1 : cursor + 1;

@@ -35,7 +35,8 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
       sessionCount += 1;
       const sessionId = `session-${sessionCount}`;
       expect(await one.seed(sessionId, 1, GENESIS)).toBe(true);
-      for (const clientId of clientIds) expect(await one.admit(sessionId, 1, clientId, null)).toEqual({ lastClientSeq: 0 });
+      for (const clientId of clientIds)
+        expect(await one.admit(sessionId, 1, clientId, null)).toEqual({ lastClientSeq: 0 });
       return sessionId;
     }
 
@@ -89,7 +90,12 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
       test('[EO1] an entry says who wrote it, its last clientSeq, its epoch, and the operations as they came', async () => {
         const sessionId = await begin('a');
         await accepted(sessionId, batch('a', 1, 0));
-        const operations = [{ insert: 'é\u2028\u0000"\\', at: 1.5 }, null, ['nested', { deep: [true] }], '\ud83d\ude00'];
+        const operations = [
+          { insert: 'é\u2028\u0000"\\', at: 1.5 },
+          null,
+          ['nested', { deep: [true] }],
+          '\ud83d\ude00',
+        ];
         const entry = await accepted(sessionId, batch('a', 2, ...operations));
         expect(entry).toMatchObject({ epoch: 1, clientId: 'a', clientSeq: 5, userId: 'user of a', seq: 5, count: 4 });
         expect(entry.operations).toBe(JSON.stringify(operations));
@@ -137,7 +143,9 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
           expect(statuses).toEqual(Array.from({ length: perClient }, () => ['accepted', 'duplicate']).flat());
         }
         const entries = await entriesOf(sessionId);
-        expect(entries.map(({ seq }) => seq)).toEqual(Array.from({ length: entries.length }, (_, index) => 2 * index + 2));
+        expect(entries.map(({ seq }) => seq)).toEqual(
+          Array.from({ length: entries.length }, (_, index) => 2 * index + 2),
+        );
         expect(entries).toHaveLength(clientIds.length * perClient);
         for (const clientId of clientIds) {
           const own = entries.filter((entry) => entry.clientId === clientId).map(({ clientSeq }) => clientSeq);
@@ -173,7 +181,11 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
       test('[EO2] a duplicate is one whatever its base says', async () => {
         const sessionId = await begin('a');
         const first = await accepted(sessionId, { ...batch('a', 1, 'x'), base: GENESIS });
-        await expectRefused(sessionId, { ...batch('a', 1, 'x'), base: GENESIS }, { status: 'duplicate', epoch: 1, seq: first.seq });
+        await expectRefused(
+          sessionId,
+          { ...batch('a', 1, 'x'), base: GENESIS },
+          { status: 'duplicate', epoch: 1, seq: first.seq },
+        );
       });
 
       test('[EO2] the last batch with other content is a conflict', async () => {
@@ -283,7 +295,10 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
         expect(await one.admit(sessionId, 2, 'a', rowOf(row))).toEqual({ lastClientSeq: 2 });
         expect(await one.append(sessionId, again)).toEqual({ status: 'duplicate', epoch: 2, seq: 2 });
         expect(await one.append(sessionId, { ...batch('a', 1, 'x', 'Y'), epoch: 2 })).toEqual({ status: 'conflict' });
-        expect(await one.append(sessionId, { ...batch('a', 4, 'z'), epoch: 2 })).toEqual({ status: 'gap', expectedClientSeq: 3 });
+        expect(await one.append(sessionId, { ...batch('a', 4, 'z'), epoch: 2 })).toEqual({
+          status: 'gap',
+          expectedClientSeq: 3,
+        });
         expect(await one.append(sessionId, { ...batch('a', 3, 'z'), epoch: 2 })).toMatchObject({
           status: 'accepted',
           entry: { epoch: 2, seq: 3, prevTag: last.tag },
@@ -305,7 +320,9 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
         await one.seed(sessionId, 2, markOf(last));
         expect(await one.admit(sessionId, 2, 'a', null)).toEqual({ lastClientSeq: 0 });
         expect(await one.admit(sessionId, 2, 'a', rowOf(last))).toEqual({ lastClientSeq: 2 });
-        expect(await one.append(sessionId, { ...batch('a', 1, 'x', 'y'), epoch: 2 })).toMatchObject({ status: 'duplicate' });
+        expect(await one.append(sessionId, { ...batch('a', 1, 'x', 'y'), epoch: 2 })).toMatchObject({
+          status: 'duplicate',
+        });
       });
 
       test('[EO11] nobody is admitted under another epoch', async () => {
@@ -375,7 +392,11 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
       test('[EO2] what is saved and gone from the hot log is still known as a duplicate', async () => {
         const { sessionId, entries } = await withThreeEntries();
         await one.markSaved(sessionId, { epoch: 1, ...markOf(entries[2]) });
-        expect(await one.append(sessionId, batch('a', 4, 'p', 'q', 'r'))).toEqual({ status: 'duplicate', epoch: 1, seq: 6 });
+        expect(await one.append(sessionId, batch('a', 4, 'p', 'q', 'r'))).toEqual({
+          status: 'duplicate',
+          epoch: 1,
+          seq: 6,
+        });
         expect(await one.append(sessionId, batch('a', 4, 'p', 'q', 'R'))).toEqual({ status: 'conflict' });
         expect((await accepted(sessionId, batch('a', 7, 's'))).seq).toBe(7);
       });
@@ -403,7 +424,10 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
         expect(await other.seed(sessionId, 3, { seq: 9, tag: '0123456789abcdef' })).toBe(false);
         expect(await stateOf(sessionId)).toEqual(before);
         expect(await other.seed(sessionId, 5, GENESIS)).toBe(true);
-        expect(await stateOf(sessionId)).toEqual({ log: { epoch: 5, head: GENESIS, saved: GENESIS, floor: 0 }, entries: [] });
+        expect(await stateOf(sessionId)).toEqual({
+          log: { epoch: 5, head: GENESIS, saved: GENESIS, floor: 0 },
+          entries: [],
+        });
       });
 
       test('[ST4] of two who seed one epoch together one succeeds', async () => {
@@ -422,7 +446,10 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
 
       /** Highest seq a follower has been told of. */
       const toldOf = (hints: readonly Hint[]): number =>
-        Math.max(0, ...hints.map((hint) => (hint.kind === 'entry' ? hint.entry.seq : hint.kind === 'head' ? hint.head.seq : 0)));
+        Math.max(
+          0,
+          ...hints.map((hint) => (hint.kind === 'entry' ? hint.entry.seq : hint.kind === 'head' ? hint.head.seq : 0)),
+        );
 
       test('[DL2] a follower hears of every accepted entry, whoever appended it', async () => {
         const sessionId = await begin('a', 'b');
@@ -495,7 +522,21 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
 
     test('[EO1] [EO2] [EO3] [EO4] [EO5] [EO7] [EO8] any history is the one a simple model makes of it', async () => {
       const step = fc.record({
-        kind: fc.constantFrom('next', 'next', 'next', 'resend', 'older', 'other-content', 'gap', 'straddle', 'epoch', 'save', 'seed', 'admit', 'admit'),
+        kind: fc.constantFrom(
+          'next',
+          'next',
+          'next',
+          'resend',
+          'older',
+          'other-content',
+          'gap',
+          'straddle',
+          'epoch',
+          'save',
+          'seed',
+          'admit',
+          'admit',
+        ),
         client: fc.nat(2),
         size: fc.integer({ min: 1, max: 4 }),
         text: fc.string({ maxLength: 6 }),
@@ -519,13 +560,19 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
               model.reseed();
               expect(await node.seed(sessionId, model.epoch, model.head)).toBe(true);
             } else if (kind === 'admit') {
-              expect(await node.admit(sessionId, model.epoch, clientId, model.storedRow(clientId))).toEqual(model.admit(clientId));
+              expect(await node.admit(sessionId, model.epoch, clientId, model.storedRow(clientId))).toEqual(
+                model.admit(clientId),
+              );
             } else {
               const submission = model.submission({ kind, clientId, size, text, base });
               const result = await node.append(sessionId, submission);
               expect(forgetTime(result)).toEqual(model.append(submission));
             }
-            expect((await other.describe([sessionId]))[0]).toMatchObject({ epoch: model.epoch, head: model.head, saved: model.saved });
+            expect((await other.describe([sessionId]))[0]).toMatchObject({
+              epoch: model.epoch,
+              head: model.head,
+              saved: model.saved,
+            });
           }
           const read = await other.read(sessionId, 0, PLENTY_BYTES);
           if (!read) throw new Error('no hot log');
@@ -544,7 +591,13 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
   });
 }
 
-const rowOf = ({ clientSeq, seq, count, prevTag, tag }: ClientRow): ClientRow => ({ clientSeq, seq, count, prevTag, tag });
+const rowOf = ({ clientSeq, seq, count, prevTag, tag }: ClientRow): ClientRow => ({
+  clientSeq,
+  seq,
+  count,
+  prevTag,
+  tag,
+});
 
 const withoutTime = (entry: Entry): Entry => ({ ...entry, at: 0 });
 

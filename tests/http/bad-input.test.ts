@@ -2,16 +2,8 @@ import request from 'supertest';
 import type { EndpointName } from '../../src/http/endpoints';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
 import type { ErrorCode } from '../../src/protocol/errors';
-import {
-  call,
-  createSession,
-  errorOf,
-  expectRefusal,
-  startServer,
-  type CallOptions,
-  type TestServer,
-  yjsOperations,
-} from './support';
+import { startServer, type TestServer } from '../support/server';
+import { call, createSession, errorOf, expectRefusal, type CallOptions, yjsOperations } from './support';
 
 const SESSION = 'victim';
 const params = { sessionId: SESSION };
@@ -65,10 +57,15 @@ const CASES: readonly Case[] = [
   refused('a NUL in the path', 'readSession', { params: { sessionId: 'a\u0000b' } }),
   refused('a session that is not there', 'readSession', { params: { sessionId: 'nobody' } }, 'SESSION_NOT_FOUND'),
   refused('__proto__ for a session', 'readSession', { params: { sessionId: '__proto__' } }, 'SESSION_NOT_FOUND'),
-  refused('an operation for a session that is not there [EO9]', 'appendOperations', {
-    params: { sessionId: 'nobody' },
-    body: sound,
-  }, 'SESSION_NOT_FOUND'),
+  refused(
+    'an operation for a session that is not there [EO9]',
+    'appendOperations',
+    {
+      params: { sessionId: 'nobody' },
+      body: sound,
+    },
+    'SESSION_NOT_FOUND',
+  ),
   refused('a rename without a title', 'renameSession', { params, body: {} }),
   refused('a rename without a body', 'renameSession', { params }),
   refused('a query parameter that is not known', 'readSession', { params, query: { verbose: 'yes' } }),
@@ -87,35 +84,69 @@ const CASES: readonly Case[] = [
   refused('clientSeq 2^53', 'appendOperations', { params, body: { ...sound, clientSeq: 2 ** 53 } }),
   refused('clientSeq 1e400', 'appendOperations', { params, body: '{"clientSeq":1e400,"operations":["AAA="]}' }),
   refused('clientSeq as text', 'appendOperations', { params, body: { ...sound, clientSeq: '1' } }),
-  refused('clientSeq 2 of a client that does not exist yet', 'appendOperations', { params, body: { ...sound, clientSeq: 2 } }),
+  refused('clientSeq 2 of a client that does not exist yet', 'appendOperations', {
+    params,
+    body: { ...sound, clientSeq: 2 },
+  }),
   refused('an operation that is no base64', 'appendOperations', { params, body: { ...sound, operations: ['%%%'] } }),
-  refused('an operation that is no Yjs update', 'appendOperations', { params, body: { ...sound, operations: ['////'] } }),
-  refused('an operation that is no text', 'appendOperations', { params, body: { ...sound, operations: [{ insert: 'x' }] } }),
+  refused('an operation that is no Yjs update', 'appendOperations', {
+    params,
+    body: { ...sound, operations: ['////'] },
+  }),
+  refused('an operation that is no text', 'appendOperations', {
+    params,
+    body: { ...sound, operations: [{ insert: 'x' }] },
+  }),
   refused('a base that is no mark', 'appendOperations', { params, body: { ...sound, base: { seq: 0, tag: 'zzz' } } }),
-  refused('a base the document is not at [EO4]', 'appendOperations', {
-    params,
-    body: { ...sound, base: { seq: 7, tag: '0123456789abcdef' } },
-  }, 'STALE_BASE'),
-  refused('a signature that is not ours', 'appendOperations', {
-    params,
-    body: { ...sound, client: { clientId: 'mallory', signature: 'x' } },
-  }, 'FORBIDDEN'),
+  refused(
+    'a base the document is not at [EO4]',
+    'appendOperations',
+    {
+      params,
+      body: { ...sound, base: { seq: 7, tag: '0123456789abcdef' } },
+    },
+    'STALE_BASE',
+  ),
+  refused(
+    'a signature that is not ours',
+    'appendOperations',
+    {
+      params,
+      body: { ...sound, client: { clientId: 'mallory', signature: 'x' } },
+    },
+    'FORBIDDEN',
+  ),
   refused('__proto__ in the credentials', 'appendOperations', {
     params,
     body: `{"clientSeq":1,"operations":["${operation}"],"client":{"__proto__":{"clientId":"a","signature":"b"}}}`,
   }),
-  refused('a batch of 257 operations [EO10]', 'appendOperations', {
-    params,
-    body: { clientSeq: 1, operations: Array.from({ length: 257 }, () => operation) },
-  }, 'TOO_LARGE'),
-  refused('an operation of two megabytes [EO10]', 'appendOperations', {
-    params,
-    body: { clientSeq: 1, operations: ['A'.repeat(2_097_152)] },
-  }, 'TOO_LARGE'),
-  refused('a body of ten megabytes', 'appendOperations', {
-    params,
-    body: { clientSeq: 1, operations: ['A'.repeat(10_485_760)] },
-  }, 'TOO_LARGE'),
+  refused(
+    'a batch of 257 operations [EO10]',
+    'appendOperations',
+    {
+      params,
+      body: { clientSeq: 1, operations: Array.from({ length: 257 }, () => operation) },
+    },
+    'TOO_LARGE',
+  ),
+  refused(
+    'an operation of two megabytes [EO10]',
+    'appendOperations',
+    {
+      params,
+      body: { clientSeq: 1, operations: ['A'.repeat(2_097_152)] },
+    },
+    'TOO_LARGE',
+  ),
+  refused(
+    'a body of ten megabytes',
+    'appendOperations',
+    {
+      params,
+      body: { clientSeq: 1, operations: ['A'.repeat(10_485_760)] },
+    },
+    'TOO_LARGE',
+  ),
   refused('__proto__ in an operation', 'appendOperations', {
     params: { sessionId: 'json' },
     body: '{"clientSeq":1,"operations":[{"__proto__":{"isAdmin":true}}]}',
@@ -153,10 +184,13 @@ describe('bad input', () => {
     },
   );
 
-  test.each(['/api/sessions/%', '/api/sessions/%ZZ', '/api/sessions/%C0%80'])('the path %s is refused', async (path) => {
-    const response = await request(server.url).get(path);
-    expect([response.status, errorOf(response).code]).toEqual([400, 'BAD_REQUEST']);
-  });
+  test.each(['/api/sessions/%', '/api/sessions/%ZZ', '/api/sessions/%C0%80'])(
+    'the path %s is refused',
+    async (path) => {
+      const response = await request(server.url).get(path);
+      expect([response.status, errorOf(response).code]).toEqual([400, 'BAD_REQUEST']);
+    },
+  );
 
   test('a bearer token that is none is refused', async () => {
     const asked = call(server, 'listSessions', { headers: { Authorization: 'Basic YW5uOnNlY3JldA==' } });
@@ -172,7 +206,10 @@ describe('bad input', () => {
       [SESSION, 'Sound'],
     ]);
     for (const sessionId of [SESSION, 'json']) {
-      expect((await call(server, 'readHistory', { params: { sessionId } })).body).toMatchObject({ entries: [], head: 0 });
+      expect((await call(server, 'readHistory', { params: { sessionId } })).body).toMatchObject({
+        entries: [],
+        head: 0,
+      });
       expect(await store.operationLog.head(sessionId)).toMatchObject({ seq: 0 });
     }
     expect(({} as Record<string, unknown>)['isAdmin']).toBeUndefined();

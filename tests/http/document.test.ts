@@ -1,12 +1,16 @@
+import { get } from 'node:http';
+import { Writable } from 'node:stream';
 import request from 'supertest';
 import * as Y from 'yjs';
 import type { Entry } from '../../src/protocol/entry';
 import { GENESIS } from '../../src/protocol/positions';
 import { follow } from '../../src/http/followed';
+import { createLogger } from '../../src/lib/logger';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
 import { chain } from '../support/entries';
 import { eventually } from '../support/eventually';
-import { call, createSession, expectRefusal, startServer, type TestServer, yjsOperations } from './support';
+import { startServer, type TestServer } from '../support/server';
+import { call, createSession, expectRefusal, yjsOperations } from './support';
 
 describe('the document', () => {
   const store = new MemoryDocumentStore();
@@ -18,7 +22,10 @@ describe('the document', () => {
   afterAll(() => server.stop());
 
   const append = async (sessionId: string, operations: readonly unknown[]) => {
-    const response = await call(server, 'appendOperations', { params: { sessionId }, body: { clientSeq: 1, operations } });
+    const response = await call(server, 'appendOperations', {
+      params: { sessionId },
+      body: { clientSeq: 1, operations },
+    });
     expect(response.status).toBe(200);
     return response.body as { seq: number };
   };
@@ -27,8 +34,14 @@ describe('the document', () => {
     const sessionId = await createSession(server);
     const params = { sessionId };
     const doc = new Y.Doc();
-    await append(sessionId, yjsOperations(() => doc.getText('content').insert(0, 'žluťoučký 🐴'), doc));
-    const { seq } = await append(sessionId, yjsOperations(() => doc.getText('content').insert(0, '<b>'), doc));
+    await append(
+      sessionId,
+      yjsOperations(() => doc.getText('content').insert(0, 'žluťoučký 🐴'), doc),
+    );
+    const { seq } = await append(
+      sessionId,
+      yjsOperations(() => doc.getText('content').insert(0, '<b>'), doc),
+    );
 
     const text = await call(server, 'readDocument', { params, query: { as: 'text' } });
     expect(text.text).toBe('<b>žluťoučký 🐴');
@@ -37,9 +50,15 @@ describe('the document', () => {
     expect((await call(server, 'readDocument', { params })).text).toBe(text.text);
 
     const json = await call(server, 'readDocument', { params, query: { as: 'json' } });
-    expect(json.body).toEqual({ head: { seq, tag: text.headers['flow-tag'] }, field: 'content', content: '<b>žluťoučký 🐴' });
+    expect(json.body).toEqual({
+      head: { seq, tag: text.headers['flow-tag'] },
+      field: 'content',
+      content: '<b>žluťoučký 🐴',
+    });
 
-    const update = await call(server, 'readDocument', { params, query: { as: 'update' } }).then(({ body }) => body as Buffer);
+    const update = await call(server, 'readDocument', { params, query: { as: 'update' } }).then(
+      ({ body }) => body as Buffer,
+    );
     const copy = new Y.Doc();
     Y.applyUpdate(copy, update);
     expect(copy.getText('content').toJSON()).toBe('<b>žluťoučký 🐴');
@@ -58,7 +77,10 @@ describe('the document', () => {
 
   test('names another field when asked, and an empty one has nothing', async () => {
     const sessionId = await createSession(server);
-    await append(sessionId, yjsOperations((doc) => doc.getText('title').insert(0, 'hello')));
+    await append(
+      sessionId,
+      yjsOperations((doc) => doc.getText('title').insert(0, 'hello')),
+    );
     const read = (field: string) => call(server, 'readDocument', { params: { sessionId }, query: { field } });
     expect((await read('title')).text).toBe('hello');
     expect((await read('content')).text).toBe('');
@@ -81,22 +103,34 @@ describe('the document', () => {
   test('is not sent again to who has it', async () => {
     const sessionId = await createSession(server);
     const params = { sessionId };
-    await append(sessionId, yjsOperations((doc) => doc.getText('content').insert(0, 'a')));
+    await append(
+      sessionId,
+      yjsOperations((doc) => doc.getText('content').insert(0, 'a')),
+    );
     const etag = (await call(server, 'readDocument', { params })).headers['etag'] ?? '';
     const headers = { 'If-None-Match': etag };
     expect((await call(server, 'readDocument', { params, headers })).status).toBe(304);
     expect((await call(server, 'readDocument', { params, headers, query: { as: 'json' } })).status).toBe(200);
-    await append(sessionId, yjsOperations((doc) => doc.getText('content').insert(0, 'b')));
+    await append(
+      sessionId,
+      yjsOperations((doc) => doc.getText('content').insert(0, 'b')),
+    );
     expect((await call(server, 'readDocument', { params, headers })).status).toBe(200);
   });
 
   test('of a json session is its snapshot and everything after it', async () => {
     const sessionId = await createSession(server, { format: 'json' });
     const params = { sessionId };
-    expect((await call(server, 'readDocument', { params })).body).toEqual({ snapshot: null, operations: [], head: GENESIS });
+    expect((await call(server, 'readDocument', { params })).body).toEqual({
+      snapshot: null,
+      operations: [],
+      head: GENESIS,
+    });
     await append(sessionId, [{ insert: 'a' }, { insert: 'b' }]);
     await append(sessionId, ['c', null, [1, { x: '],[' }]]);
-    const before = (await call(server, 'readDocument', { params, query: { as: 'json' } })).body as { head: { seq: number; tag: string } };
+    const before = (await call(server, 'readDocument', { params, query: { as: 'json' } })).body as {
+      head: { seq: number; tag: string };
+    };
     expect(before).toEqual({
       snapshot: null,
       operations: [{ insert: 'a' }, { insert: 'b' }, 'c', null, [1, { x: '],[' }]],
@@ -125,6 +159,34 @@ describe('the document', () => {
     expect(head.seq).toBe(8);
     expect((await request(server.url).head(`/api/sessions/${sessionId}/document`)).status).toBe(200);
   });
+});
+
+test('a caller who goes away in the middle of a document disturbs nobody', async () => {
+  const lines: string[] = [];
+  const log = createLogger(
+    { level: 'debug', instanceId: 'test' },
+    new Writable({ write: (chunk: Buffer, _encoding, done) => (lines.push(chunk.toString()), done()) }),
+  );
+  const server = await startServer({ log });
+  try {
+    const sessionId = await createSession(server, { format: 'json' });
+    const operations = ['x'.repeat(900_000), 'y'.repeat(900_000)];
+    for (let part = 0; part < 8; part += 1) {
+      await call(server, 'appendOperations', { params: { sessionId }, body: { clientSeq: 1, operations } });
+    }
+    await new Promise<void>((resolve, reject) => {
+      const asked = get(`${server.url}/api/sessions/${sessionId}/document`, (response) => {
+        response.once('data', () => response.destroy());
+        response.once('close', resolve);
+      });
+      asked.once('error', reject);
+    });
+    await eventually('the server noticed', () => lines.some((line) => line.includes('an answer broke off')));
+    expect(lines.filter((line) => (JSON.parse(line) as { level: number }).level >= 40)).toEqual([]);
+    expect((await call(server, 'readSession', { params: { sessionId } })).status).toBe(200);
+  } finally {
+    await server.stop();
+  }
 });
 
 describe('following pages of history', () => {

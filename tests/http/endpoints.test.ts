@@ -1,19 +1,14 @@
-import type { Config } from '../../config/load-config';
 import { endpoints } from '../../src/http/endpoints';
-import { answered, call, createSession, startServer, STORES, type TestServer, yjsOperations } from './support';
+import { startServer, type TestServer } from '../support/server';
+import { answered, call, createSession, yjsOperations } from './support';
 
-describe.each(STORES)('every endpoint, with the $name store', ({ make }) => {
+describe.each(['memory', 'lmdb'] as const)('every endpoint, with the %s store', (documentStore) => {
   let server: TestServer;
-  let place: { config: Partial<Config>; clean(): Promise<void> };
 
   beforeAll(async () => {
-    place = await make();
-    server = await startServer({ config: place.config });
+    server = await startServer({ config: { documentStore } });
   });
-  afterAll(async () => {
-    await server.stop();
-    await place.clean();
-  });
+  afterAll(() => server.stop());
 
   test('answers as its schema says', async () => {
     answered.clear();
@@ -35,7 +30,10 @@ describe.each(STORES)('every endpoint, with the $name store', ({ make }) => {
       session: { sessionId, title: 'Plans', format: 'yjs', createdBy: 'ann' },
       role: 'owner',
     });
-    expect((await call(server, 'listSessions', { as: 'ann' })).body).toMatchObject({ sessions: [{ sessionId }], next: null });
+    expect((await call(server, 'listSessions', { as: 'ann' })).body).toMatchObject({
+      sessions: [{ sessionId }],
+      next: null,
+    });
     expect((await call(server, 'readDocument', { params })).text).toBe('hello');
     expect((await call(server, 'readHistory', { params })).body).toMatchObject({
       entries: [{ seq: 1, clientSeq: 1, userId: 'ann', operations }],

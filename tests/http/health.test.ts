@@ -5,17 +5,10 @@ import { createFlow } from '../../src/flow';
 import type { DocumentStore } from '../../src/storage/document-store';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
 import { eventually } from '../support/eventually';
-import { call, createSession, errorOf, expectRefusal, startServer, type TestServer } from './support';
+import { useServers } from '../support/server';
+import { call, createSession, errorOf, expectRefusal } from './support';
 
-const servers: TestServer[] = [];
-const start = async (...options: Parameters<typeof startServer>) => {
-  const server = await startServer(...options);
-  servers.push(server);
-  return server;
-};
-afterEach(async () => {
-  await Promise.all(servers.splice(0).map((server) => server.stop()));
-});
+const start = useServers();
 
 /** A store that refuses to save while it is told to. */
 function fillableStore(): { store: DocumentStore; fill(): void; free(): void } {
@@ -68,7 +61,10 @@ test('[ST7] a store that takes nothing makes the instance unready after a while,
 
   free();
   await eventually('it is ready again', async () => (await call(server, 'ready')).status === 200);
-  expect((await call(server, 'health')).body).toMatchObject({ status: 'ok', store: { status: 'ok', unsavedSessions: 0 } });
+  expect((await call(server, 'health')).body).toMatchObject({
+    status: 'ok',
+    store: { status: 'ok', unsavedSessions: 0 },
+  });
 });
 
 test('a store that fails for less than the stall time degrades the instance and leaves it ready', async () => {
@@ -129,7 +125,10 @@ test('while it stops, a server is not ready, refuses calls, and lets connections
   const ready = await call(server, 'ready');
   expect([ready.status, ready.body]).toMatchObject([503, { reasons: [{ code: 'draining' }] }]);
   expect(ready.headers['connection']).toBe('close');
-  await expectRefusal(call(server, 'appendOperations', { params, body: { clientSeq: 1, operations: ['b'] } }), 'DRAINING');
+  await expectRefusal(
+    call(server, 'appendOperations', { params, body: { clientSeq: 1, operations: ['b'] } }),
+    'DRAINING',
+  );
   free();
   await stopped;
 });
@@ -140,7 +139,10 @@ test('/ws/stats counts what happened', async () => {
   const body = { clientSeq: 1, operations: ['a', 'b'] };
   const { client } = (await call(server, 'appendOperations', { params, body })).body as { client: object };
   await call(server, 'appendOperations', { params, body: { ...body, client } });
-  await expectRefusal(call(server, 'appendOperations', { params, body: { ...body, clientSeq: 5, client } }), 'CLIENT_SEQ_GAP');
+  await expectRefusal(
+    call(server, 'appendOperations', { params, body: { ...body, clientSeq: 5, client } }),
+    'CLIENT_SEQ_GAP',
+  );
   await eventually('both are saved', async () => {
     expect((await call(server, 'stats')).body).toMatchObject({ operations: { saved: 2 } });
   });

@@ -1,6 +1,7 @@
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
 import { eventually } from '../support/eventually';
-import { call, createSession, expectRefusal, startServer, type TestServer } from './support';
+import { startServer, type TestServer } from '../support/server';
+import { call, createSession, expectRefusal } from './support';
 
 interface Placed {
   epoch: number;
@@ -49,7 +50,12 @@ describe('operations', () => {
 
   test('[EO2] a batch sent again gets its old place; with other content it is refused', async () => {
     const { client, epoch } = await appended({ clientSeq: 1, operations: ['a'] });
-    expect(await appended({ client, clientSeq: 1, operations: ['a'] })).toEqual({ epoch, seq: 1, duplicate: true, client });
+    expect(await appended({ client, clientSeq: 1, operations: ['a'] })).toEqual({
+      epoch,
+      seq: 1,
+      duplicate: true,
+      client,
+    });
     await expectRefusal(append({ client, clientSeq: 1, operations: ['b'] }), 'CLIENT_SEQ_CONFLICT');
     expect((await history()).head).toBe(1);
   });
@@ -72,11 +78,13 @@ describe('operations', () => {
     await expectRefusal(append({ client, clientSeq: 2, operations: ['b'] }, 'bob'), 'FORBIDDEN');
     params = { sessionId: await createSession(server, { format: 'json' }) };
     await expectRefusal(append({ client, clientSeq: 2, operations: ['b'] }, 'ann'), 'FORBIDDEN');
+    expect((await history()).head).toBe(0);
   });
 
   test('history comes in pages that follow each other', async () => {
     const { client } = await appended({ clientSeq: 1, operations: [1, 2] });
-    for (let clientSeq = 3; clientSeq <= 9; clientSeq += 1) await append({ client, clientSeq, operations: [clientSeq] });
+    for (let clientSeq = 3; clientSeq <= 9; clientSeq += 1)
+      await append({ client, clientSeq, operations: [clientSeq] });
     const seen: unknown[] = [];
     let after: number | null = 0;
     for (let pages = 0; after !== null && pages < 10; pages += 1) {
@@ -138,7 +146,12 @@ describe('operations that the store does not take', () => {
       await call(server, 'appendOperations', { params, body: { client, clientSeq: 3, operations: ['c'] } });
       await call(server, 'appendOperations', { params, body: { client, clientSeq: 4, operations: ['d'] } });
 
-      expect(await read()).toMatchObject({ entries: [{ seq: 2 }, { seq: 3 }, { seq: 4 }], head: 4, saved: 2, next: null });
+      expect(await read()).toMatchObject({
+        entries: [{ seq: 2 }, { seq: 3 }, { seq: 4 }],
+        head: 4,
+        saved: 2,
+        next: null,
+      });
       expect(await read({ limit: 2 })).toMatchObject({ entries: [{ seq: 2 }, { seq: 3 }], next: 3 });
       expect(await read({ after: 3 })).toMatchObject({ entries: [{ seq: 4 }], next: null });
       expect((await call(server, 'readDocument', { params })).body).toMatchObject({ operations: ['a', 'b', 'c', 'd'] });

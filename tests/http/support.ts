@@ -1,51 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import request, { type Response } from 'supertest';
 import * as Y from 'yjs';
-import { loadConfig, type Config } from '../../config/load-config';
-import { createApp, type App } from '../../src/app';
-import type { FlowOptions } from '../../src/flow';
 import { endpoints, errorsOf, nothing, type Endpoint, type EndpointName } from '../../src/http/endpoints';
 import { errorReply } from '../../src/http/schemas';
-import { silentLogger } from '../../src/lib/logger';
 import { ERRORS, type ErrorCode, type WireError } from '../../src/protocol/errors';
-
-export type ServerOptions = Pick<FlowOptions, 'hooks' | 'store' | 'log'> & { readonly config?: Partial<Config> };
-
-export interface TestServer {
-  readonly app: App;
-  readonly url: string;
-  stop(): Promise<void>;
-}
-
-/** The whole server, on a free port of this machine. */
-export async function startServer({ config, ...options }: ServerOptions = {}): Promise<TestServer> {
-  const defaults = { ...loadConfig({}), host: '127.0.0.1', port: 0, documentStore: 'memory' as const };
-  const app = createApp({ ...defaults, ...config }, { log: silentLogger, ...options });
-  await app.start();
-  return { app, url: app.url, stop: async () => void (await app.stop()) };
-}
-
-export interface StoreKind {
-  readonly name: string;
-  /** A place of its own for one server, gone after `clean`. */
-  make(): Promise<{ config: Partial<Config>; clean(): Promise<void> }>;
-}
-
-export const STORES: readonly StoreKind[] = [
-  { name: 'memory', make: async () => ({ config: { documentStore: 'memory' }, clean: async () => {} }) },
-  {
-    name: 'lmdb',
-    async make() {
-      const documentDir = await mkdtemp(join(tmpdir(), 'flow-http-'));
-      return {
-        config: { documentStore: 'lmdb', documentDir, flowSecret: 'a secret for tests' },
-        clean: () => rm(documentDir, { recursive: true, force: true }),
-      };
-    },
-  },
-];
+import type { TestServer } from '../support/server';
 
 export interface CallOptions {
   readonly params?: Readonly<Record<string, string>>;
@@ -89,7 +47,8 @@ function demandPromised(endpoint: Endpoint, response: Response): void {
   }
   for (const header of Object.keys(endpoint.replyHeaders)) {
     // A streamed document says where it is in its body.
-    if (response.headers['transfer-encoding'] !== 'chunked') expect(response.headers).toHaveProperty(header.toLowerCase());
+    if (response.headers['transfer-encoding'] !== 'chunked')
+      expect(response.headers).toHaveProperty(header.toLowerCase());
   }
   if (response.status === 304) return;
   const mediaType = response.type;

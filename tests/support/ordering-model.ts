@@ -59,7 +59,14 @@ export class OrderingModel {
     const last = this.#known.get(clientId) ?? this.#lastOf(clientId, this.head.seq);
     const next = (last?.clientSeq ?? 0) + 1;
     const fresh = JSON.stringify(Array.from({ length: size }, (_, index) => `${text}${index}`));
-    const draft = { epoch: this.epoch, clientId, userId: 'user-1', firstClientSeq: next, count: size, operations: fresh };
+    const draft = {
+      epoch: this.epoch,
+      clientId,
+      userId: 'user-1',
+      firstClientSeq: next,
+      count: size,
+      operations: fresh,
+    };
     const marks: Record<string, Mark> = { head: this.head, stale: { seq: this.head.seq + 1, tag: '0123456789abcdef' } };
     const mark = marks[base];
     const submission: Submission = mark ? { ...draft, base: mark } : draft;
@@ -80,7 +87,12 @@ export class OrderingModel {
       case 'gap':
         return { ...submission, firstClientSeq: next + size };
       case 'straddle':
-        return { ...submission, firstClientSeq: Math.max(1, next - 1), count: size + 1, operations: JSON.stringify(Array(size + 1).fill(text)) };
+        return {
+          ...submission,
+          firstClientSeq: Math.max(1, next - 1),
+          count: size + 1,
+          operations: JSON.stringify(Array(size + 1).fill(text)),
+        };
       case 'epoch':
         return { ...submission, epoch: this.epoch + 1 };
       default:
@@ -101,7 +113,8 @@ export class OrderingModel {
       return { status: 'duplicate', epoch, seq: last.seq };
     }
     if (firstClientSeq !== accepted + 1) return { status: 'gap', expectedClientSeq: accepted + 1 };
-    if (base && (base.seq !== this.head.seq || base.tag !== this.head.tag)) return { status: 'stale-base', head: this.head };
+    if (base && (base.seq !== this.head.seq || base.tag !== this.head.tag))
+      return { status: 'stale-base', head: this.head };
     const { seq: prevSeq, tag: prevTag } = this.head;
     const identity = { prevTag, clientId, clientSeq, count, seq: prevSeq + count, operations };
     const entry: Entry = { ...identity, epoch, tag: entryTag(identity), userId, at: 0 };

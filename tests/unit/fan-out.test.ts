@@ -55,7 +55,15 @@ describe('[DL5] frames', () => {
         prevSeq: 0,
         prevTag: '',
         entries: [
-          { epoch: 1, seq: 1, clientId: 'client-1', clientSeq: 1, userId: 'user-1', at: entry.at, operations: ['op-1'] },
+          {
+            epoch: 1,
+            seq: 1,
+            clientId: 'client-1',
+            clientSeq: 1,
+            userId: 'user-1',
+            at: entry.at,
+            operations: ['op-1'],
+          },
         ],
         tag: entry.tag,
         saved: 0,

@@ -2,7 +2,12 @@ import { Roster } from '../../src/live/roster';
 import type { Participant } from '../../src/protocol/schemas';
 import { ManualClock } from '../support/manual-clock';
 
-const person = (name: string): Participant => ({ connectionId: name, clientId: `c-${name}`, userId: `u-${name}`, role: 'editor' });
+const person = (name: string): Participant => ({
+  connectionId: name,
+  clientId: `c-${name}`,
+  userId: `u-${name}`,
+  role: 'editor',
+});
 
 interface Change {
   joined: string[];
@@ -17,7 +22,10 @@ beforeEach(() => {
   clock = new ManualClock();
   changes = [];
   roster = new Roster(clock, ({ joined, left }) =>
-    changes.push({ joined: joined.map(({ connectionId }) => connectionId), left: left.map(({ connectionId }) => connectionId) }),
+    changes.push({
+      joined: joined.map(({ connectionId }) => connectionId),
+      left: left.map(({ connectionId }) => connectionId),
+    }),
   );
 });
 

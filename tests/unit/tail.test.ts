@@ -199,7 +199,10 @@ describe('[DL7] the ring', () => {
   });
 
   test('whatever has passed, what it covers is exactly the end of the history within its bounds', () => {
-    const limits = fc.record({ maxEntries: fc.integer({ min: 1, max: 9 }), maxBytes: fc.integer({ min: 1, max: 5_000 }) });
+    const limits = fc.record({
+      maxEntries: fc.integer({ min: 1, max: 9 }),
+      maxBytes: fc.integer({ min: 1, max: 5_000 }),
+    });
     const sizes = fc.array(fc.tuple(fc.integer({ min: 1, max: 4 }), fc.nat(1_500)), { minLength: 1, maxLength: 30 });
     fc.assert(
       fc.property(sizes, limits, (drafts, ring) => {

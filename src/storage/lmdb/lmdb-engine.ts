@@ -112,14 +112,14 @@ export class LmdbEngine {
         reject,
         isOnDisk,
       });
-      this.#draining ??= this.#drain().finally(() => {
-        this.#draining = null;
-      });
+      this.#draining ??= this.#drain();
     });
   }
 
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) await this.#commit();
+    // In the turn of the last look: a write that comes later finds nobody at work and begins again.
+    this.#draining = null;
   }
 
   /** One transaction. Never rejects: its jobs do. */

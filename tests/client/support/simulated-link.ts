@@ -72,9 +72,10 @@ export class SimulatedLink implements Link {
 
   open(): void {
     if (this.isConnected) return;
-    this.#peer = { announce: (name, payload) => this.#backward(this.#peer, () => this.announcements.emit(name, payload)) };
-    const peer = this.#peer;
-    this.#peer = { announce: (name, payload) => this.#backward(peer, () => this.announcements.emit(name, payload)) };
+    const peer: SimulatedPeer = {
+      announce: (name, payload) => this.#backward(peer, () => this.announcements.emit(name, payload)),
+    };
+    this.#peer = peer;
     this.#setStatus({ state: 'connected' });
   }
 
@@ -95,7 +96,12 @@ export class SimulatedLink implements Link {
 
   send(): void {}
 
-  request<Name extends RequestName>(name: Name, payload: RequestInputs[Name], _deadlineMs: number, answer: Answer<Name>): void {
+  request<Name extends RequestName>(
+    name: Name,
+    payload: RequestInputs[Name],
+    _deadlineMs: number,
+    answer: Answer<Name>,
+  ): void {
     const peer = this.#peer;
     if (!peer) return answer.onRefusal(unanswered('no connection'));
     // A copy, because the wire makes one.
@@ -122,8 +128,10 @@ export class SimulatedLink implements Link {
     speaker: string | undefined,
   ): Replies[RequestName] | FlowError {
     try {
-      if (name === 'session:join' && peer === this.#peer) return this.#server.join(peer, request as RequestInputs['session:join']);
-      if (name === 'operation:catch-up') return this.#server.catchUp(peer, request as RequestInputs['operation:catch-up']);
+      if (name === 'session:join' && peer === this.#peer)
+        return this.#server.join(peer, request as RequestInputs['session:join']);
+      if (name === 'operation:catch-up')
+        return this.#server.catchUp(peer, request as RequestInputs['operation:catch-up']);
       if (name !== 'operation:submit') return new FlowError('NOT_JOINED');
       const member = peer === this.#peer ? this.#server.members.get(peer)?.clientId : speaker;
       return this.#server.submit(member, request as RequestInputs['operation:submit']);

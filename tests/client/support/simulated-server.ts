@@ -29,6 +29,8 @@ export class SimulatedServer {
   entries: SimulatedEntry[] = [];
   savedSeq = 0;
   snapshot: WireSnapshot | null = null;
+  /** What lies below can no longer be read. */
+  prunedSeq = 0;
   nextClient = 1;
   /** Peers in the room, and the client each speaks for. */
   readonly members = new Map<SimulatedPeer, { clientId: string; isInRoom: boolean }>();
@@ -117,21 +119,35 @@ export class SimulatedServer {
     const { epoch, savedSeq: saved } = this;
     const entries = this.#unannounced.map(toWire);
     this.#unannounced = [];
-    this.#toRoom('operation:batch', { sessionId: 's', epoch, prevSeq, prevTag: first.prevTag, entries, tag: last.tag, saved });
+    this.#toRoom('operation:batch', {
+      sessionId: 's',
+      epoch,
+      prevSeq,
+      prevTag: first.prevTag,
+      entries,
+      tag: last.tag,
+      saved,
+    });
   }
 
   /** Saves so many entries more, and says so when everything ordered was announced. */
   save(count: number): void {
     const next = this.entries.filter(({ seq }) => seq > this.savedSeq).slice(0, count);
     this.savedSeq = next[next.length - 1]?.seq ?? this.savedSeq;
-    if (this.#unannounced.length === 0) this.#toRoom('operation:saved', { sessionId: 's', epoch: this.epoch, saved: this.savedSeq });
+    if (this.#unannounced.length === 0)
+      this.#toRoom('operation:saved', { sessionId: 's', epoch: this.epoch, saved: this.savedSeq });
   }
 
-  /** Folds what is saved, and forgets the entries below: who was away for longer begins anew. */
+  /** Folds what is saved. */
   fold(): void {
     const { seq, tag } = this.#markAt(this.savedSeq);
     const folded = this.entries.filter((entry) => entry.seq <= seq).flatMap(({ operations }) => operations);
     this.snapshot = { seq, tag, payload: folded };
+  }
+
+  /** Forgets the entries below the snapshot: who was away for longer begins anew. */
+  prune(): void {
+    this.prunedSeq = this.snapshot?.seq ?? 0;
   }
 
   /** The process dies; what was not saved is gone, and every connection with it. */
@@ -177,8 +193,10 @@ export class SimulatedServer {
   }
 
   #isOnChain(mark: Mark): boolean {
-    if (this.snapshot && mark.seq < this.snapshot.seq) return false;
-    return this.#markAt(mark.seq).tag === mark.tag && (mark.seq === 0 || this.entries.some(({ seq }) => seq === mark.seq));
+    if (mark.seq < this.prunedSeq) return false;
+    return (
+      this.#markAt(mark.seq).tag === mark.tag && (mark.seq === 0 || this.entries.some(({ seq }) => seq === mark.seq))
+    );
   }
 
   #markAt(seq: number): Mark {
@@ -189,7 +207,11 @@ export class SimulatedServer {
     const rest = this.entries.filter(({ seq }) => seq > after.seq);
     const page = rest.slice(0, PAGE_ENTRIES);
     const last = page[page.length - 1];
-    return { entries: page.map(toWire), next: last ? { seq: last.seq, tag: last.tag } : { seq: after.seq, tag: after.tag }, more: page.length < rest.length };
+    return {
+      entries: page.map(toWire),
+      next: last ? { seq: last.seq, tag: last.tag } : { seq: after.seq, tag: after.tag },
+      more: page.length < rest.length,
+    };
   }
 
   #lastOf(clientId: string): SimulatedEntry | undefined {

@@ -1,0 +1,271 @@
+import { openSession } from '../../src/live/opening';
+import type { EventOrdering, Submission } from '../../src/ordering/event-ordering';
+import { MemoryEventOrdering } from '../../src/ordering/memory-event-ordering';
+import { markOf, type Entry } from '../../src/protocol/entry';
+import { GENESIS, type Position } from '../../src/protocol/positions';
+import type { OperationLog } from '../../src/storage/operation-log';
+import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
+import { chain, entryAfter } from '../support/entries';
+import { ManualClock } from '../support/manual-clock';
+
+const ID = 's';
+
+let ordering: MemoryEventOrdering;
+let operationLog: OperationLog;
+let rescues: number;
+
+const rescue = async (): Promise<void> => {
+  rescues += 1;
+};
+
+beforeEach(async () => {
+  ordering = new MemoryEventOrdering({ clock: new ManualClock(), scope: 'shared' });
+  operationLog = await storeWith([]);
+  rescues = 0;
+});
+
+/** A store that has a session with these entries, at epoch 1. */
+async function storeWith(entries: readonly Entry[]): Promise<OperationLog> {
+  const store = new MemoryDocumentStore();
+  const record = { sessionId: ID, title: '', format: 'json', createdBy: 'u', createdAt: 0, updatedAt: 0 } as const;
+  await store.sessionRecords.create(record);
+  await store.operationLog.openEpoch(ID, 0, 0);
+  await store.operationLog.save([{ sessionId: ID, epoch: 1, entries }]);
+  return store.operationLog;
+}
+
+/** Puts entries into the hot log, one operation each. */
+async function append(texts: readonly string[], epoch = 1): Promise<Entry[]> {
+  await ordering.admit(ID, epoch, 'a', null);
+  const entries: Entry[] = [];
+  for (const text of texts) {
+    const { lastClientSeq } = (await ordering.admit(ID, epoch, 'a', null)) as { lastClientSeq: number };
+    const submission: Submission = {
+      epoch,
+      clientId: 'a',
+      userId: 'u',
+      firstClientSeq: lastClientSeq + 1,
+      count: 1,
+      operations: JSON.stringify([text]),
+    };
+    const result = await ordering.append(ID, submission);
+    if (result.status !== 'accepted') throw new Error(result.status);
+    entries.push(result.entry);
+  }
+  return entries;
+}
+
+const open = () => openSession({ ordering, operationLog }, ID, rescue);
+const hotLog = async () => (await ordering.describe([ID]))[0];
+const last = (entries: readonly Entry[]): Entry => entries[entries.length - 1] ?? entryAfter({});
+
+describe('[ST4] opening a session', () => {
+  test('that does not exist is refused', async () => {
+    await expect(openSession({ ordering, operationLog }, 'nobody', rescue)).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' });
+    expect(await ordering.describe(['nobody'])).toEqual([null]);
+  });
+
+  test('no hot log: a new epoch, and an empty hot log at the stored head', async () => {
+    const stored = chain(3);
+    operationLog = await storeWith(stored);
+    const head = markOf(last(stored));
+    expect(await open()).toEqual({ epoch: 2, head, saved: head });
+    expect(await hotLog()).toEqual({ epoch: 2, head, saved: head, floor: 3 });
+    expect(await operationLog.head(ID)).toEqual({ epoch: 2, ...head });
+  });
+
+  test('a session that was never opened begins with epoch 1', async () => {
+    const store = new MemoryDocumentStore();
+    const record = { sessionId: ID, title: '', format: 'json', createdBy: 'u', createdAt: 0, updatedAt: 0 } as const;
+    await store.sessionRecords.create(record);
+    expect(await openSession({ ordering, operationLog: store.operationLog }, ID)).toEqual({
+      epoch: 1,
+      head: GENESIS,
+      saved: GENESIS,
+    });
+  });
+
+  test('a hot log of an older epoch than the store is replaced, not merged', async () => {
+    await ordering.seed(ID, 1, GENESIS);
+    await append(['stale', 'stale too']);
+    await operationLog.openEpoch(ID, 1, 4);
+    expect(await open()).toEqual({ epoch: 6, head: GENESIS, saved: GENESIS });
+    expect(await hotLog()).toMatchObject({ epoch: 6, head: GENESIS });
+  });
+
+  test('a hot log that continues the store is adopted with its unsaved entries; no epoch is opened', async () => {
+    await ordering.seed(ID, 1, GENESIS);
+    const entries = await append(['a', 'b', 'c']);
+    await operationLog.save([{ sessionId: ID, epoch: 1, entries: entries.slice(0, 1) }]);
+    expect(await open()).toEqual({ epoch: 1, head: markOf(last(entries)), saved: expect.objectContaining(markOf(last(entries.slice(0, 1)))) });
+    expect(rescues).toBe(0);
+    expect(await operationLog.head(ID)).toMatchObject({ epoch: 1 });
+  });
+
+  test('a hot log that stands where the store stands is adopted', async () => {
+    await ordering.seed(ID, 1, GENESIS);
+    const entries = await append(['a', 'b']);
+    await operationLog.save([{ sessionId: ID, epoch: 1, entries }]);
+    await ordering.markSaved(ID, { epoch: 1, ...markOf(last(entries)) });
+    expect(await open()).toMatchObject({ epoch: 1, head: markOf(last(entries)) });
+    expect(rescues).toBe(0);
+  });
+
+  test('a hot log whose epoch is above the store contradicts it: a new epoch above both', async () => {
+    await ordering.seed(ID, 7, GENESIS);
+    await append(['nobody saved this'], 7);
+    expect(await open()).toEqual({ epoch: 8, head: GENESIS, saved: GENESIS });
+    expect(await operationLog.head(ID)).toEqual({ epoch: 8, ...GENESIS });
+    expect(rescues).toBe(1);
+  });
+
+  test('a hot log that fell behind the store contradicts it: the store is ahead', async () => {
+    const stored = chain(3);
+    operationLog = await storeWith(stored);
+    await ordering.seed(ID, 1, GENESIS);
+    const head = markOf(last(stored));
+    expect(await open()).toEqual({ epoch: 2, head, saved: head });
+    expect(rescues).toBe(1);
+  });
+
+  test('a hot log whose floor is above the store contradicts it: entries between are nowhere', async () => {
+    await ordering.seed(ID, 1, { seq: 5, tag: '0123456789abcdef' });
+    expect(await open()).toEqual({ epoch: 2, head: GENESIS, saved: GENESIS });
+    expect(rescues).toBe(1);
+  });
+
+  test.each([
+    ['the same head', 2],
+    ['a longer history', 3],
+    ['an entry across the stored head', 1],
+  ])('a hot log with another tag at the stored head contradicts it: %s', async (_what, storedCount) => {
+    operationLog = await storeWith(chain(storedCount));
+    await ordering.seed(ID, 1, GENESIS);
+    if (storedCount === 1) {
+      await ordering.admit(ID, 1, 'a', null);
+      await ordering.append(ID, { epoch: 1, clientId: 'a', userId: 'u', firstClientSeq: 1, count: 2, operations: '["p","q"]' });
+    } else {
+      await append(['other', 'history', 'and more']);
+    }
+    const stored = await operationLog.head(ID);
+    expect(await open()).toEqual({ epoch: 2, head: { seq: stored?.seq, tag: stored?.tag }, saved: expect.anything() });
+    expect(rescues).toBe(1);
+  });
+
+  test('what a rescue saves is where the new epoch begins', async () => {
+    const entries = chain(4);
+    operationLog = await storeWith(entries.slice(0, 1));
+    const saveTheRest = async (): Promise<void> => {
+      rescues += 1;
+      const [result] = await operationLog.save([{ sessionId: ID, epoch: 1, entries: entries.slice(1) }]);
+      expect(result?.status).toBe('saved');
+    };
+    const opened = await openSession({ ordering, operationLog }, ID, saveTheRest);
+    expect(opened).toMatchObject({ epoch: 2, head: markOf(last(entries)) });
+    expect(rescues).toBe(1);
+    expect(await operationLog.save([{ sessionId: ID, epoch: 1, entries: chain(1, { after: last(entries) }) }])).toEqual([
+      { status: 'fenced', epoch: 2 },
+    ]);
+  });
+
+  test('a rescue that fails opens nothing: it is tried again with the whole opening', async () => {
+    const fault = new Error('disk full');
+    await expect(openSession({ ordering, operationLog }, ID, () => Promise.reject(fault))).rejects.toBe(fault);
+    expect(await operationLog.head(ID)).toMatchObject({ epoch: 1 });
+    expect(await hotLog()).toBeNull();
+  });
+});
+
+describe('[ST4] opening while others do', () => {
+  /** Runs `meanwhile` once, before the given call goes through. */
+  function interrupted<Port extends object>(port: Port, method: keyof Port, meanwhile: () => Promise<void>): Port {
+    let isDone = false;
+    return new Proxy(port, {
+      get(target, name, receiver) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== 'function') return Reflect.get(target, name, receiver);
+        return async (...args: unknown[]) => {
+          if (name === method && !isDone) {
+            isDone = true;
+            await meanwhile();
+          }
+          return Reflect.apply(value, target, args) as unknown;
+        };
+      },
+    });
+  }
+
+  test('another instance opens and seeds first: its epoch is adopted, ours is never opened', async () => {
+    const other = { ordering, operationLog };
+    const busyLog = interrupted(operationLog, 'openEpoch', async () => {
+      expect(await openSession(other, ID)).toMatchObject({ epoch: 2 });
+      await append(['of the other'], 2);
+    });
+    const opened = await openSession({ ordering, operationLog: busyLog }, ID);
+    expect(opened).toMatchObject({ epoch: 2, head: { seq: 1 } });
+    expect(await operationLog.head(ID)).toMatchObject({ epoch: 2 });
+  });
+
+  test('another instance opens a newer epoch between our opening and seeding: the newer one is adopted', async () => {
+    const busyOrdering: EventOrdering = interrupted<EventOrdering>(ordering, 'seed', async () => {
+      expect(await openSession({ ordering, operationLog }, ID)).toMatchObject({ epoch: 3 });
+    });
+    const opened = await openSession({ ordering: busyOrdering, operationLog }, ID);
+    expect(opened.epoch).toBe(3);
+    expect(await hotLog()).toMatchObject({ epoch: 3 });
+  });
+
+  test('the store moves between two reads: that is no contradiction', async () => {
+    await ordering.seed(ID, 1, GENESIS);
+    const entries = await append(['a', 'b', 'c']);
+    // We read the store, then the saver saves and lets go of everything, then we read the hot log.
+    const busyOrdering: EventOrdering = interrupted<EventOrdering>(ordering, 'describe', async () => {
+      await operationLog.save([{ sessionId: ID, epoch: 1, entries }]);
+      await ordering.markSaved(ID, { epoch: 1, ...markOf(last(entries)) });
+    });
+    const opened = await openSession({ ordering: busyOrdering, operationLog }, ID, rescue);
+    expect(opened).toMatchObject({ epoch: 1, head: markOf(last(entries)) });
+    expect(rescues).toBe(0);
+  });
+
+  test('of many who open at once all end in one epoch', async () => {
+    const opened = await Promise.all(Array.from({ length: 6 }, () => openSession({ ordering, operationLog }, ID)));
+    const hot = await hotLog();
+    const stored: Position | null = await operationLog.head(ID);
+    expect(stored?.epoch).toBe(hot?.epoch);
+    expect(Math.max(...opened.map(({ epoch }) => epoch))).toBe(hot?.epoch);
+  });
+
+  test('instances that keep fencing each other are stopped after a few rounds', async () => {
+    let epoch = 1;
+    const hostile: OperationLog = { ...bound(operationLog), openEpoch: async () => null, head: async () => ({ epoch: epoch++, ...GENESIS }) };
+    await expect(openSession({ ordering, operationLog: hostile }, ID)).rejects.toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+      details: { retryAfterMs: expect.any(Number) },
+    });
+  });
+});
+
+describe('[ST4] memory mode', () => {
+  test('the process is its own authority: a new epoch each time, whatever was left in the hot log', async () => {
+    ordering = new MemoryEventOrdering({ clock: new ManualClock(), scope: 'process' });
+    expect(await open()).toMatchObject({ epoch: 2 });
+    await append(['unsaved'], 2);
+    expect(await open()).toEqual({ epoch: 3, head: GENESIS, saved: GENESIS });
+    expect(await hotLog()).toMatchObject({ epoch: 3, head: GENESIS });
+  });
+});
+
+/** The methods of a class instance as an object's own, to be spread. */
+function bound(log: OperationLog): OperationLog {
+  return {
+    durability: log.durability,
+    head: (sessionId) => log.head(sessionId),
+    openEpoch: (...args) => log.openEpoch(...args),
+    save: (saves) => log.save(saves),
+    readAfter: (...args) => log.readAfter(...args),
+    tagAt: (...args) => log.tagAt(...args),
+    clientRow: (...args) => log.clientRow(...args),
+    prune: (...args) => log.prune(...args),
+  };
+}
