@@ -25,6 +25,7 @@ export function createApp(
   const flow = createFlow({ ...options, httpServer, config, log });
   web.use(flow.router);
   let listening: Listening | undefined;
+  let isStopping = false;
 
   return {
     async start() {
@@ -35,9 +36,14 @@ export function createApp(
         await flow.stop();
         throw fault;
       }
+      if (isStopping) {
+        listening.stop();
+        throw new Error('stopped while starting');
+      }
       log.info({ addresses: listening.addresses, port: listening.port }, `Flow Backend listens on ${this.url}`);
     },
     async stop() {
+      isStopping = true;
       const report = await flow.stop();
       listening?.stop();
       httpServer.closeAllConnections();

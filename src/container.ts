@@ -132,7 +132,7 @@ export function createFlowContainer(given: Given) {
           new Documents({ openSessions, operationLog: store.operationLog, snapshots: store.snapshots }),
       ).singleton(),
       socketEdge: asFunction(
-        ({ io, sockets, collaboration, openSessions, telemetry, log, config }: Cradle) =>
+        ({ io, sockets, collaboration, openSessions, telemetry, clock, log, config }: Cradle) =>
           new SocketEdge({
             io,
             sockets,
@@ -141,6 +141,7 @@ export function createFlowContainer(given: Given) {
             authenticate: given.authenticate,
             authorize: given.authorize,
             telemetry,
+            clock,
             log,
             limits: config,
           }),

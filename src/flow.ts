@@ -136,15 +136,12 @@ export function createFlow(options: FlowOptions): Flow {
   };
 }
 
-/** A fault of an application's hook is the application's, and must not stop saving. */
+/** A fault of an application's hook, thrown or rejected, is the application's, and must not stop saving. */
 function guarded<Event>(hook: ((event: Event) => void) | undefined, log: Logger): ((event: Event) => void) | undefined {
   if (!hook) return undefined;
   return (event) => {
-    try {
-      hook(event);
-    } catch (fault) {
-      log.error({ err: fault }, 'a hook failed');
-    }
+    const done = (async () => hook(event))();
+    done.catch((fault: unknown) => log.error({ err: fault }, 'a hook failed'));
   };
 }
 

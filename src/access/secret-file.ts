@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, link, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { faultCode } from '../lib/fault-code';
+import { faultCode } from '../lib/system-faults';
 
 const SECRET_BYTES = 32;
 const FILE_NAME = 'flow-secret';

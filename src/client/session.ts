@@ -266,6 +266,8 @@ export class FlowSession {
   /** Resolves as soon as everything submitted is saved; rejects when the session is closed, or refuses to write, before. */
   whenSaved(): Promise<void> {
     return new Promise((resolve, reject) => {
+      const { status } = this;
+      if (status.state === 'refused') return reject(status.reason);
       this.#savedWaiters.push({ resolve, reject });
       this.#tellWaiters();
     });

@@ -1,4 +1,5 @@
 import type { Server, Socket } from 'socket.io';
+import { webSocketOf } from '../lib/web-socket-of';
 import type { AnnouncementName, Announcements } from '../protocol/schemas';
 import type { ConnectionStats, WebSocketManager } from './websocket-manager';
 
@@ -67,7 +68,12 @@ export class MemoryWebSocketManager implements WebSocketManager {
   }
 
   disconnectHere(connectionId: string): void {
-    this.#socket(connectionId)?.disconnect(true);
+    const socket = this.#socket(connectionId);
+    if (!socket) return;
+    const webSocket = webSocketOf(socket.conn);
+    socket.disconnect(true);
+    // Engine.IO waits until everything is read, and who does not read would hold on to it all.
+    webSocket?.terminate();
   }
 
   backlogBytes(connectionId: string): number {
@@ -87,26 +93,16 @@ export class MemoryWebSocketManager implements WebSocketManager {
   }
 }
 
-/**
- * What Engine.IO queues while the transport writes, and what the WebSocket has not handed to the kernel yet. Neither is in
- * Engine.IO's types; where a later version renames them a slow consumer would go unnoticed, and its test fails.
- */
+/** What Engine.IO queues while the transport writes, and what the WebSocket has not handed to the kernel yet. */
 function backlogOf({ conn }: Socket): number {
+  let bytes = webSocketOf(conn)?.bufferedAmount ?? 0;
   const queued: unknown = Reflect.get(conn, 'writeBuffer');
-  const webSocket: unknown = Reflect.get(conn.transport, 'socket');
-  let bytes = numberIn(webSocket, 'bufferedAmount');
-  if (Array.isArray(queued)) {
-    for (const packet of queued as readonly unknown[]) {
-      const text: unknown = isObject(packet) ? Reflect.get(packet, 'data') : undefined;
-      bytes += typeof text === 'string' ? text.length : numberIn(text, 'length');
-    }
-  }
+  if (Array.isArray(queued)) for (const packet of queued as readonly unknown[]) bytes += lengthOf(packet);
   return bytes;
 }
 
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
-
-function numberIn(owner: unknown, name: string): number {
-  const value: unknown = isObject(owner) ? Reflect.get(owner, name) : undefined;
-  return typeof value === 'number' ? value : 0;
+function lengthOf(packet: unknown): number {
+  if (typeof packet !== 'object' || packet === null) return 0;
+  const content: unknown = Reflect.get(packet, 'data');
+  return typeof content === 'string' || Buffer.isBuffer(content) ? content.length : 0;
 }

@@ -44,7 +44,7 @@ export interface WebSocketManager {
   /** Ends every connection of a user on every instance. */
   disconnectUser(userId: string): void;
 
-  /** Ends one connection of this instance. */
+  /** Cuts off one connection of this instance at once; what it has not read is thrown away. */
   disconnectHere(connectionId: string): void;
 
   /** Bytes that wait in this process to be read by a local connection (DL6). */

@@ -132,7 +132,7 @@ export const endpoints = {
     ...ofSession,
     method: 'post',
     path: '/api/sessions/:sessionId/duplicate',
-    summary: 'A new session, owned by the caller, with what is saved of this one.',
+    summary: 'A new session, owned by the caller, that begins with the document of this one.',
     body: schemas.duplicateBody,
     statuses: { 201: 'created' },
     reply: schemas.sessionReply,

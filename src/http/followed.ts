@@ -12,7 +12,7 @@ export interface Followed extends AsyncIterable<readonly Entry[]> {
 
 /**
  * Watches that pages continue `from` without a hole (EO8): entries may be pruned, or a session reopened with another
- * history, while somebody reads on. Then the reader is asked to read again.
+ * history, while somebody reads on. Then the reader is asked to read again. Between pages everybody else has a turn.
  */
 export function follow(from: Mark, pages: AsyncIterable<readonly Entry[]>): Followed {
   let at = from;
@@ -27,6 +27,8 @@ export function follow(from: Mark, pages: AsyncIterable<readonly Entry[]>): Foll
           at = markOf(entry);
         }
         yield page;
+        // Embedded stores and loopback sockets answer at once, so without this a long read would be one turn of the event loop.
+        await new Promise((resolve) => setImmediate(resolve));
       }
     },
   };

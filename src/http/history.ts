@@ -4,7 +4,7 @@ import { follow, movedOn } from './followed';
 import type { HttpServices } from './http-services';
 
 /** What is parsed and written again in one turn of the event loop. */
-const MAX_PAGE_BYTES = 1_048_576;
+const MAX_PAGE_BYTES = 262_144;
 
 interface HistoryPage {
   readonly entries: readonly Entry[];

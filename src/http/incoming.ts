@@ -6,15 +6,15 @@ import type { Incoming } from './serve';
 
 /** Titles and ids, with room to spare. */
 const SMALL_BODY_BYTES = 16_384;
-/** JSON writes a character as an escape of up to three times its bytes, and lays itself out; the batch's own limit decides. */
-const BATCH_ALLOWANCE = { factor: 3, extraBytes: 65_536 };
+/** Room for a batch at its limit and everything around it; what is moderately too large still gets the batch's own TOO_LARGE. */
+const BATCH_ALLOWANCE = 2;
 const BEARER = /^Bearer +(\S.*)$/i;
 
 /** Makes the readers of requests, with body parsers that know their limits. */
 export function createReader({ authenticate, maxBatchBytes }: { authenticate: Authenticate; maxBatchBytes: number }) {
   const parsers = {
     small: jsonParser(SMALL_BODY_BYTES),
-    batch: jsonParser(maxBatchBytes * BATCH_ALLOWANCE.factor + BATCH_ALLOWANCE.extraBytes),
+    batch: jsonParser(maxBatchBytes * BATCH_ALLOWANCE),
   };
 
   return (endpoint: Endpoint, request: Request, response: Response): Incoming => ({

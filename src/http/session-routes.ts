@@ -1,8 +1,14 @@
+import { pause } from '../lib/clock';
+import { FlowError } from '../protocol/errors';
 import type { SessionInfo } from '../protocol/schemas';
 import { admit, demandRole } from './admission';
 import { endpoints } from './endpoints';
 import type { HttpServices } from './http-services';
 import { serveUser, type Route } from './serve';
+
+/** A flush takes some milliseconds. */
+const SAVED_POLL_MS = 5;
+const STALLED_RETRY_MS = 1_000;
 
 /** Creating, finding, naming, copying and closing sessions. */
 export function sessionRoutes(services: HttpServices): Route[] {
@@ -46,9 +52,24 @@ export function sessionRoutes(services: HttpServices): Route[] {
 
     serveUser(endpoints.duplicateSession, async ({ params: { sessionId }, body, user, mountPath }) => {
       await admit(services, user, sessionId);
+      await savedUpToNow(services, sessionId);
       return created(mountPath, await collaboration.duplicate(sessionId, { ...chosen(body), createdBy: user.userId }));
     }),
   ];
+}
+
+/** Resolves when what is ordered now is in the store, so that a copy made there has it. */
+async function savedUpToNow({ openSessions, clock, saveStallMs }: HttpServices, sessionId: string): Promise<void> {
+  const session = openSessions.get(sessionId);
+  if (!session) return;
+  const { seq } = session.position;
+  const endsAt = clock.monotonic() + saveStallMs;
+  while (session.saved.seq < seq) {
+    if (clock.monotonic() >= endsAt) {
+      throw new FlowError('STORE_UNAVAILABLE', undefined, { retryAfterMs: STALLED_RETRY_MS });
+    }
+    await pause(clock, SAVED_POLL_MS);
+  }
 }
 
 /** What the caller chose; the rest is the service's to choose. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
-import { faultCode } from './fault-code';
+import { faultCode } from './system-faults';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 
 export interface Listening {

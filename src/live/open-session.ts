@@ -81,7 +81,7 @@ type State =
   /** What is ordered is still delivered and saved; nothing new is accepted. */
   | { readonly kind: 'draining' }
   /** A discontinuity was found; nothing is accepted until the history is certain again (DL4). */
-  | { readonly kind: 'reopening' }
+  | { readonly kind: 'reopening'; readonly resumeAs: 'open' | 'draining' }
   | { readonly kind: 'closed'; readonly reason: ClosedReason };
 
 interface Page {
@@ -130,7 +130,12 @@ export class OpenSession implements SaveClient {
   ): Promise<OpenSession> {
     const opened = await openSession(services, info.sessionId);
     const session = new OpenSession(services, info, opened, (reason) => onClosed(session, reason));
-    await session.#begin();
+    try {
+      await session.#begin();
+    } catch (fault) {
+      await session.close('stopped');
+      throw fault;
+    }
     return session;
   }
 
@@ -183,12 +188,17 @@ export class OpenSession implements SaveClient {
     return this.#state.kind === 'open';
   }
 
+  get isClosed(): boolean {
+    return this.#state.kind === 'closed';
+  }
+
   get isSaving(): boolean {
     return this.#queue !== undefined;
   }
 
-  get knownSeq(): number {
-    return Math.max(this.#knownSeq, this.#tail.head.seq);
+  /** What the log must have when it is asked now; an answer that falls behind it has lost something (DL3). */
+  get known(): { epoch: number; seq: number } {
+    return { epoch: this.#tail.epoch, seq: Math.max(this.#knownSeq, this.#tail.head.seq) };
   }
 
   get connectionIds(): readonly string[] {
@@ -219,6 +229,8 @@ export class OpenSession implements SaveClient {
     this.#joinsUnderWay += 1;
     try {
       const client = await this.admitClient(userId, request.client);
+      // Whoever comes from another instance may have heard more than has come here yet.
+      if (request.have) await this.#reach(request.have.head.seq);
       const way = await this.#history.wayIn(this.#tail, request);
       const participant: Participant = { connectionId, clientId: client.clientId, userId, role };
       const participants = await this.#services.participants.join(this.sessionId, participant);
@@ -277,7 +289,8 @@ export class OpenSession implements SaveClient {
     credentials: ClientCredentials | undefined,
   ): Promise<ClientCredentials & { lastClientSeq: number }> {
     this.#demandOpen();
-    const { identity } = this.#services;
+    const { identity, clock } = this.#services;
+    this.#idleSince = clock.monotonic();
     if (credentials && !identity.verify(this.sessionId, userId, credentials)) {
       throw new FlowError('FORBIDDEN', 'The client id was not issued for this session and user.');
     }
@@ -315,6 +328,7 @@ export class OpenSession implements SaveClient {
     demandWriter(role);
     const { clock, telemetry, limits, saver, ordering } = this.#services;
     const startedAt = clock.monotonic();
+    this.#idleSince = startedAt;
     const text = encodeOperations(this.#info.format, operations, limits);
     if (saver.unsavedBytes + text.length > limits.maxUnsavedBytes) {
       throw new FlowError('STORE_UNAVAILABLE', 'Too much is waiting for the store.', { retryAfterMs: RETRY_AFTER_MS });
@@ -335,22 +349,24 @@ export class OpenSession implements SaveClient {
       result = await ordering.append(this.sessionId, submission);
     }
     if (result.status === 'accepted') telemetry.orderMs.record(clock.monotonic() - startedAt);
-    return this.#answer(result);
+    return this.#answer(result, submission.epoch);
   }
 
-  async #answer(result: AppendResult): Promise<Replies['operation:submit']> {
+  async #answer(result: AppendResult, askedEpoch: number): Promise<Replies['operation:submit']> {
     const { operations } = this.#services.telemetry;
     switch (result.status) {
       case 'accepted': {
         const { entry } = result;
         operations.ordered += entry.count;
         this.#offer(entry);
-        if (this.#tail.head.seq < entry.seq) await this.#repairing;
+        await this.#reach(entry.seq);
         if (this.#tail.tagAt(entry.seq) !== entry.tag) throw notDelivered();
         return { epoch: entry.epoch, seq: entry.seq };
       }
       case 'duplicate':
         operations.duplicates += 1;
+        await this.#reach(result.seq);
+        if (this.#tail.epoch !== result.epoch || this.#tail.head.seq < result.seq) throw notDelivered();
         return { epoch: result.epoch, seq: result.seq, duplicate: true };
       case 'gap':
         throw new FlowError('CLIENT_SEQ_GAP', undefined, { expected: result.expectedClientSeq });
@@ -361,9 +377,14 @@ export class OpenSession implements SaveClient {
       case 'client-unknown':
         throw new FlowError('CLIENT_UNKNOWN');
       case 'wrong-epoch':
-        this.#discontinuity('the hot log has another epoch');
-        throw notDelivered();
+        throw this.#wrongEpoch(askedEpoch);
     }
+  }
+
+  /** EO7. The session may have been opened again since the hot log was asked. */
+  #wrongEpoch(askedEpoch: number): FlowError {
+    if (askedEpoch === this.#tail.epoch) this.#discontinuity('the hot log has another epoch');
+    return notDelivered();
   }
 
   /** Keeps a client's snapshot of a format the server does not understand (ST9). */
@@ -392,9 +413,10 @@ export class OpenSession implements SaveClient {
       case 'diverged':
         this.#queue = undefined;
         this.#log.warn({ result }, 'the store refuses this writer');
-        if (this.#services.ordering.scope === 'shared')
+        if (this.#services.ordering.scope === 'shared' && this.#state.kind !== 'draining') {
           return this.#discontinuity(`the store answered ${result.status}`);
-        // Without a shared order there is nothing to agree on: the other writer has the session (ST5).
+        }
+        // Without a shared order there is nothing to agree on, and who is stopping takes nothing back (ST5).
         this.close('moved').catch((cause: unknown) => this.#log.error({ err: cause }, 'closing failed'));
     }
   }
@@ -431,13 +453,14 @@ export class OpenSession implements SaveClient {
 
   // ————— the gate, the audit, and what they find
 
-  /** Compares the tail with what the log said after `knownSeq` was known (DL3). */
-  audit(hot: HotLog | null, knownSeq: number): void {
-    if (!this.#isLive()) return;
+  /** Compares the tail with what the log said when so much was known (DL3). */
+  audit(hot: HotLog | null, known: { epoch: number; seq: number }): void {
     const { epoch, head } = this.#tail;
+    // An answer from before the session was opened again says nothing of it.
+    if (!this.#isLive() || known.epoch !== epoch) return;
     if (!hot) return this.#discontinuity('the hot log is gone');
     if (hot.epoch !== epoch) return this.#discontinuity('the hot log has another epoch');
-    if (hot.head.seq < knownSeq) return this.#discontinuity('the hot log went backwards');
+    if (hot.head.seq < known.seq) return this.#discontinuity('the hot log went backwards');
     if (hot.head.seq > head.seq) void this.#repair();
     else if (hot.head.seq === head.seq && hot.head.tag !== head.tag)
       return this.#discontinuity('the hot log has another history');
@@ -503,12 +526,18 @@ export class OpenSession implements SaveClient {
     return this.#repairing;
   }
 
+  /** Until the tail is at `seq`, if the log has it. A read that began before the entry was ordered is followed by another. */
+  async #reach(seq: number): Promise<void> {
+    if (this.#tail.head.seq < seq) await this.#repairing;
+    if (this.#tail.head.seq < seq) await this.#repair();
+  }
+
   async #readMissing(): Promise<void> {
     const { ordering, operationLog, telemetry } = this.#services;
     const tail = this.#tail;
     for (;;) {
       const from = tail.head.seq;
-      const known = this.knownSeq;
+      const known = this.known.seq;
       const read = await ordering.read(this.sessionId, from, PAGE_BYTES);
       if (!this.#isLive() || this.#tail !== tail) return;
       if (!read || read.log.epoch !== tail.epoch) return this.#discontinuity('the hot log was replaced');
@@ -533,29 +562,33 @@ export class OpenSession implements SaveClient {
   // ————— opening again
 
   #discontinuity(reason: string): void {
-    if (!this.#isLive()) return;
-    const resumeAs = this.#state;
-    this.#state = { kind: 'reopening' };
+    // Who is stopping only saves what it has; the history is for those who stay.
+    if (this.#state.kind !== 'open') return;
+    this.#state = { kind: 'reopening', resumeAs: 'open' };
     this.#log.warn({ reason, position: this.position }, 'discontinuity; opening the session again');
-    this.#reopen(resumeAs).catch((cause: unknown) => {
-      this.#log.error({ err: cause }, 'the session could not be opened again');
-      return this.close('moved');
-    });
+    this.#reopen()
+      .catch((cause: unknown) => {
+        this.#log.error({ err: cause }, 'the session could not be opened again');
+        return this.close('moved');
+      })
+      .catch((cause: unknown) => this.#log.error({ err: cause }, 'closing failed'));
   }
 
   /** ST4 for a session that is open, then DL4: its clients go on, or fork. */
-  async #reopen(resumeAs: State): Promise<void> {
+  async #reopen(): Promise<void> {
     for (let attempt = 1; this.#state.kind === 'reopening'; attempt += 1) {
       try {
         const opened = await openSession(this.#services, this.sessionId, () => this.#rescue());
         const isContinued = await this.#history.isOnChainOf(opened.head, this.#tail.head);
         if (this.#state.kind !== 'reopening') return;
         this.stopSaving();
-        if (isContinued) this.#continueUnder(opened.epoch);
+        if (isContinued) this.#continueUnder(opened);
         else this.#forkTo(opened);
-        this.#state = resumeAs;
-        await this.#takeUp();
-        return;
+        // Before anything is accepted again, or nobody would save it.
+        await this.#takeUpSaving();
+        if (this.#state.kind !== 'reopening') return;
+        this.#state = { kind: this.#state.resumeAs };
+        return await this.#repair();
       } catch (cause) {
         if (cause instanceof FlowError && cause.code === 'SESSION_NOT_FOUND') throw cause;
         this.#log.warn({ err: cause, attempt }, 'opening again failed; trying once more');
@@ -573,10 +606,11 @@ export class OpenSession implements SaveClient {
     if (entries.length > 0) await operationLog.save([{ sessionId: this.sessionId, epoch: this.#tail.epoch, entries }]);
   }
 
-  #continueUnder(epoch: number): void {
+  #continueUnder({ epoch, saved }: Opened): void {
     this.#tail = this.#tail.underEpoch(epoch);
     this.#knownSeq = this.#tail.head.seq;
     this.#fanOut.underEpoch(epoch);
+    this.#noteSaved(saved);
   }
 
   #forkTo(opened: Opened): void {
@@ -600,19 +634,25 @@ export class OpenSession implements SaveClient {
     const { ordering, snapshotter } = this.#services;
     this.#unfollow = await ordering.follow(this.sessionId, (hint) => this.#onHint(hint));
     if (this.#info.format === 'yjs') this.#sinceSnapshot = await snapshotter.follow(this.sessionId, this.#saved);
-    await this.#takeUp();
-  }
-
-  async #takeUp(): Promise<void> {
-    const { ordering, saveDuty } = this.#services;
-    if ((await saveDuty.claim([this.sessionId])).has(this.sessionId)) await this.startSaving();
+    await this.#takeUpSaving();
     // What was ordered between opening and subscribing came to nobody's ears.
     if (ordering.scope === 'shared') await this.#repair();
+  }
+
+  async #takeUpSaving(): Promise<void> {
+    const held = await this.#services.saveDuty.claim([this.sessionId]);
+    if (held.has(this.sessionId)) await this.startSaving();
+  }
+
+  /** Resolves when everything that was passed on to be saved is saved. */
+  settled(): Promise<void> {
+    return this.#queue ? this.#services.saver.settled(this.#queue) : Promise.resolve();
   }
 
   /** From now on nobody joins and nothing is accepted. */
   drain(): void {
     if (this.#state.kind === 'open') this.#state = { kind: 'draining' };
+    else if (this.#state.kind === 'reopening') this.#state = { kind: 'reopening', resumeAs: 'draining' };
   }
 
   /** Folds what gathered since the last snapshot, when a session ends. */
@@ -670,11 +710,12 @@ export class OpenSession implements SaveClient {
 
   async #admit(clientId: string, isNew: boolean): Promise<number> {
     const { ordering, operationLog } = this.#services;
+    // Named before the row is read: under a newer epoch the history may have more of this client than the row says.
+    const { epoch } = this.#tail;
     const row = isNew ? null : await operationLog.clientRow(this.sessionId, clientId);
-    const admitted = await ordering.admit(this.sessionId, this.#tail.epoch, clientId, row);
-    if (admitted !== 'wrong-epoch') return admitted.lastClientSeq;
-    this.#discontinuity('the hot log has another epoch');
-    throw notDelivered();
+    const admitted = await ordering.admit(this.sessionId, epoch, clientId, row);
+    if (admitted === 'wrong-epoch') throw this.#wrongEpoch(epoch);
+    return admitted.lastClientSeq;
   }
 
   /** Reads until the ring takes over; `complete` runs in the turn in which nothing more is missing, or with a page in between. */

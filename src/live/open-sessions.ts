@@ -1,4 +1,4 @@
-import { pause } from '../lib/clock';
+import { isDoneWithin } from '../lib/clock';
 import { FlowError } from '../protocol/errors';
 import type { SessionInfo } from '../protocol/schemas';
 import type { CollaborationService } from '../sessions/collaboration-service';
@@ -79,10 +79,12 @@ export class OpenSessions {
 
   /** Ends a session for everyone here, once what was ordered is saved. Its record must be closed before. */
   async end(sessionId: string): Promise<void> {
+    // One that is being opened right now may have been found before the record was closed.
+    await this.#opening.get(sessionId)?.catch(() => {});
     const session = this.#open.get(sessionId);
     if (!session) return;
     session.drain();
-    await this.#options.services.saver.settled();
+    await session.settled();
     await session.close('closed');
   }
 
@@ -91,7 +93,7 @@ export class OpenSessions {
     const { saver, clock } = this.#options.services;
     this.#isDraining = true;
     for (const session of this.#open.values()) session.drain();
-    await Promise.race([saver.settled(), pause(clock, deadlineMs)]);
+    await isDoneWithin(clock, saver.settled(), deadlineMs);
     return { unsavedSessions: saver.status().unsavedSessions };
   }
 
@@ -100,7 +102,7 @@ export class OpenSessions {
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();
     await Promise.allSettled(this.#opening.values());
-    await Promise.all([...this.#open.values()].map((session) => session.close('stopped')));
+    await Promise.allSettled([...this.#open.values()].map((session) => session.close('stopped')));
     await Promise.allSettled(this.#closing.values());
     this.#options.services.saver.stop();
   }
@@ -122,7 +124,7 @@ export class OpenSessions {
     const info = await collaboration.get(sessionId);
     if (!info) throw new FlowError('SESSION_NOT_FOUND');
     const session = await OpenSession.open(services, info, (closed, reason) => this.#onClosed(closed, reason));
-    if (session.isOpen) this.#open.set(sessionId, session);
+    if (!session.isClosed) this.#open.set(sessionId, session);
     if (this.#isDraining) session.drain();
     onSessionOpened?.(info);
     return session;
@@ -144,9 +146,12 @@ export class OpenSessions {
     const sessions = [...this.#open.values()];
     for (let from = 0; from < sessions.length; from += AUDIT_CHUNK) {
       const chunk = sessions.slice(from, from + AUDIT_CHUNK);
-      const known = chunk.map((session) => session.knownSeq);
+      const known = chunk.map((session) => session.known);
       const logs = await ordering.describe(chunk.map(({ sessionId }) => sessionId));
-      chunk.forEach((session, index) => session.audit(logs[index] ?? null, known[index] ?? 0));
+      chunk.forEach((session, index) => {
+        const before = known[index];
+        if (before) session.audit(logs[index] ?? null, before);
+      });
       await new Promise((resolve) => setImmediate(resolve));
     }
   }

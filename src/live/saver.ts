@@ -1,3 +1,4 @@
+import { rootMessageOf } from '../lib/system-faults';
 import type { Logger } from '../lib/logger';
 import { backoffDelay } from '../lib/backoff';
 import type { Clock } from '../lib/clock';
@@ -161,7 +162,7 @@ export class Saver {
       (cause: unknown) => {
         this.#isFlushing = false;
         this.#failures += 1;
-        this.#lastFailure = cause instanceof Error ? cause.message : String(cause);
+        this.#lastFailure = rootMessageOf(cause);
         if (this.#failures === 1)
           this.#log.error({ err: cause, sessions: saves.length }, 'saving failed; trying again');
         if (this.#isStopped || this.#dirty.size === 0) return;

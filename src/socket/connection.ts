@@ -1,8 +1,9 @@
 import type { Socket } from 'socket.io';
 import type { User } from '../access/access';
+import { pause, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import type { OpenSession } from '../live/open-session';
-import { FlowError, ERRORS, type WireError } from '../protocol/errors';
+import { FlowError, ERRORS } from '../protocol/errors';
 import { requests, type Acknowledgement, type Replies, type RequestName, type Requests } from '../protocol/schemas';
 import type { Telemetry } from '../telemetry/telemetry';
 import { toFlowError } from '../lib/faults';
@@ -15,24 +16,47 @@ export type Handler<Name extends RequestName> = (
   respond: Respond<Name>,
 ) => Promise<void> | void;
 
+/** So much may wait its turn: a page that opens some hundred documents at once fits. */
+const MAX_WAITING = 1_024;
+const WAITING_RETRY_MS = 250;
+/** Answers that take turns are long; none begins before the earlier ones are read up to this share of the bound. */
+const UNREAD_SHARE = 1 / 4;
+const UNREAD_POLL_MS = 10;
+/** Of a message that quotes what the client sent. */
+const MAX_MESSAGE_CHARS = 200;
+
+interface ConnectionOptions {
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Bytes that wait to be read by this connection. */
+  readonly backlogBytes: () => number;
+  readonly slowConsumerBytes: number;
+  /** Ends the connection. */
+  readonly cutOff: () => void;
+}
+
 /** One live connection: who it is, what it has joined, and the one way requests come in and answers go out. */
 export class Connection {
   readonly user: User;
   /** What this connection has joined, by sessionId. */
   readonly sessions = new Map<string, OpenSession>();
   readonly #socket: Socket;
-  readonly #telemetry: Telemetry;
+  readonly #options: ConnectionOptions;
   readonly #log: Logger;
   #turn: Promise<void> = Promise.resolve();
+  #waiting = 0;
 
-  constructor(socket: Socket, user: User, { telemetry, log }: { telemetry: Telemetry; log: Logger }) {
+  constructor(socket: Socket, user: User, options: ConnectionOptions) {
     this.#socket = socket;
     this.user = user;
-    this.#telemetry = telemetry;
-    this.#log = log.child({ connectionId: socket.id, userId: user.userId });
+    this.#options = options;
+    this.#log = options.log.child({ connectionId: socket.id, userId: user.userId });
     socket.onAny((name: unknown, ...rest: unknown[]) => {
       if (typeof name === 'string' && Object.hasOwn(requests, name)) return;
-      this.#refuse(new FlowError('BAD_REQUEST', 'There is no such event.'), String(name), rest.at(-1));
+      const last = rest.at(-1);
+      const acknowledge = isAcknowledge(last) ? last : undefined;
+      this.#refuse(new FlowError('BAD_REQUEST', 'There is no such event.'), String(name), acknowledge);
     });
   }
 
@@ -54,23 +78,16 @@ export class Connection {
   /** Every request of this name is parsed, handled, and acknowledged once, whatever happens. */
   serve<Name extends RequestName>(name: Name, handle: Handler<Name>): void {
     // One listener serves all names, so its type is the union of theirs.
-    const listener = (body: unknown, acknowledge: unknown): void => {
-      const parsed = requests[name].safeParse(body);
-      if (!parsed.success) {
-        const issue = parsed.error.issues[0];
-        const where = issue?.path.map(String).join('.');
-        this.#refuse(
-          new FlowError('BAD_REQUEST', `${where ? `${where}: ` : ''}${issue?.message ?? 'malformed'}`),
-          name,
-          acknowledge,
-        );
-        return;
-      }
+    const listener = (...sent: unknown[]): void => {
+      const last = sent.at(-1);
+      const acknowledge = isAcknowledge(last) ? last : undefined;
+      const body = sent[0] === acknowledge ? undefined : sent[0];
       const respond: Respond<Name> = (reply) => {
-        if (isAcknowledge(acknowledge)) acknowledge({ status: 'ok', ...reply } satisfies Acknowledgement<Name>);
+        acknowledge?.({ status: 'ok', ...reply } satisfies Acknowledgement<Name>);
       };
       try {
-        const handled = handle(parsed.data as Requests[Name], respond);
+        this.#demandReading();
+        const handled = handle(parse(name, body), respond);
         handled?.catch((fault: unknown) => this.#refuse(fault, name, acknowledge));
       } catch (fault) {
         this.#refuse(fault, name, acknowledge);
@@ -79,24 +96,64 @@ export class Connection {
     this.#socket.on(name as string, listener);
   }
 
-  /** Runs work of this connection that must not overlap, such as joining and leaving, in order. */
+  /** Runs work of this connection that must not overlap, such as joining and leaving, in order; not for one that is gone. */
   inTurn(work: () => Promise<void>): Promise<void> {
+    if (this.#waiting >= MAX_WAITING) throw new FlowError('BUSY', undefined, { retryAfterMs: WAITING_RETRY_MS });
+    this.#waiting += 1;
+    return this.#next(async () => {
+      this.#waiting -= 1;
+      await this.#read();
+      if (this.isAlive) await work();
+    });
+  }
+
+  /** Runs behind everything that is still under way, when the connection is gone. */
+  atEnd(work: () => void): void {
+    void this.#next(async () => work());
+  }
+
+  #next(work: () => Promise<void>): Promise<void> {
     const done = this.#turn.then(work);
     this.#turn = done.catch(() => {});
     return done;
   }
 
-  #refuse(fault: unknown, name: string, acknowledge: unknown): void {
+  /** Until the answers so far are read, more or less: who asks for a page after page and reads none waits for itself. */
+  async #read(): Promise<void> {
+    const { clock, backlogBytes, slowConsumerBytes } = this.#options;
+    while (this.isAlive && backlogBytes() > slowConsumerBytes * UNREAD_SHARE) await pause(clock, UNREAD_POLL_MS);
+  }
+
+  /** DL6, for who asks and asks and never reads the answers. */
+  #demandReading(): void {
+    const { telemetry, backlogBytes, slowConsumerBytes, cutOff } = this.#options;
+    if (backlogBytes() <= slowConsumerBytes) return;
+    telemetry.slowConsumersCut.count += 1;
+    cutOff();
+    throw new FlowError('SLOW_CONSUMER');
+  }
+
+  #refuse(fault: unknown, name: string, acknowledge: Acknowledge | undefined): void {
     const error = toFlowError(fault);
-    this.#telemetry.operations.refused += 1;
+    this.#options.telemetry.operations.refused += 1;
     this.#log[ERRORS[error.code].logLevel](
       { err: error, event: name.slice(0, 64), ...error.details },
       'request refused',
     );
-    const wire: WireError = error.toWire();
-    if (isAcknowledge(acknowledge)) acknowledge({ status: 'error', error: wire });
+    acknowledge?.({ status: 'error', error: error.toWire() });
   }
 }
 
+type Acknowledge = (answer: object) => void;
+
 /** Socket.IO hands a function over when the client wants an answer. */
-const isAcknowledge = (value: unknown): value is (answer: object) => void => typeof value === 'function';
+const isAcknowledge = (value: unknown): value is Acknowledge => typeof value === 'function';
+
+function parse<Name extends RequestName>(name: Name, body: unknown): Requests[Name] {
+  const parsed = requests[name].safeParse(body);
+  if (parsed.success) return parsed.data as Requests[Name];
+  const issue = parsed.error.issues[0];
+  const where = issue?.path.map(String).join('.');
+  const message = `${where ? `${where}: ` : ''}${issue?.message ?? 'malformed'}`;
+  throw new FlowError('BAD_REQUEST', message.slice(0, MAX_MESSAGE_CHARS));
+}

@@ -1,7 +1,9 @@
 import type { Server, Socket } from 'socket.io';
 import type { Authenticate, Authorize, User } from '../access/access';
 import type { WebSocketManager } from '../connections/websocket-manager';
+import { isDoneWithin, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
+import { webSocketOf, type WebSocketOfEngine } from '../lib/web-socket-of';
 import type { OpenSessions } from '../live/open-sessions';
 import { ERRORS } from '../protocol/errors';
 import { toFlowError } from '../lib/faults';
@@ -17,6 +19,9 @@ import { serveSessions } from './session-handlers';
 /** Clients of a stopping server come back spread over this time. */
 const RECONNECT_SPREAD = { fromMs: 200, toMs: 2_000 };
 
+/** A client that is there answers the goodbye in a round trip; one that has stopped reading never does. */
+const GOODBYE_MS = 500;
+
 interface SocketEdgeOptions {
   readonly io: Server;
   readonly sockets: WebSocketManager;
@@ -26,12 +31,15 @@ interface SocketEdgeOptions {
   readonly authorize: Authorize;
   readonly telemetry: Telemetry;
   readonly log: Logger;
-  readonly limits: { readonly maxInFlightBatches: number };
+  readonly clock: Clock;
+  readonly limits: { readonly maxInFlightBatches: number; readonly slowConsumerBytes: number };
 }
 
 /** The Socket.IO side of the server: handshake, requests, goodbye. */
 export class SocketEdge {
   readonly #options: SocketEdgeOptions;
+  /** Those that have not said who they are, and those that have stopped listening, too. */
+  readonly #webSockets = new Set<WebSocketOfEngine>();
 
   constructor(options: SocketEdgeOptions) {
     this.#options = options;
@@ -39,6 +47,12 @@ export class SocketEdge {
 
   start(): void {
     const { io } = this.#options;
+    io.engine.on('connection', (conn: { readonly transport: object }) => {
+      const webSocket = webSocketOf(conn);
+      if (!webSocket) return;
+      this.#webSockets.add(webSocket);
+      webSocket.once('close', () => this.#webSockets.delete(webSocket));
+    });
     io.use((socket, next) => {
       this.#authenticate(socket).then(
         (user) => {
@@ -51,11 +65,17 @@ export class SocketEdge {
     io.on('connection', (socket) => this.#connected(socket));
   }
 
-  /** Ends every connection. The HTTP server stays its owner's. */
-  stop(): void {
-    const { io } = this.#options;
+  /** Ends every connection, at last by force. The HTTP server stays its owner's. */
+  async stop(): Promise<void> {
+    const { io, clock } = this.#options;
+    const webSockets = [...this.#webSockets];
+    const closed = webSockets.map(
+      (webSocket) => new Promise<void>((resolve) => void webSocket.once('close', () => resolve())),
+    );
     io.disconnectSockets(true);
     io.engine.close();
+    await isDoneWithin(clock, Promise.all(closed), GOODBYE_MS);
+    for (const webSocket of webSockets) webSocket.terminate();
   }
 
   /** Tells every client to come back elsewhere or later; each at its own moment. */
@@ -84,16 +104,23 @@ export class SocketEdge {
   }
 
   #connected(socket: Socket): void {
-    const { sockets, telemetry, log, limits } = this.#options;
+    const { sockets, telemetry, clock, log, limits } = this.#options;
     const user = socket.data as User;
-    const connection = new Connection(socket, user, { telemetry, log });
+    const connection = new Connection(socket, user, {
+      telemetry,
+      clock,
+      log,
+      backlogBytes: () => sockets.backlogBytes(socket.id),
+      slowConsumerBytes: limits.slowConsumerBytes,
+      cutOff: () => sockets.disconnectHere(socket.id),
+    });
     sockets.register(socket.id, user.userId);
     serveSessions(connection, this.#options);
     serveOperations(connection, limits);
     serveAwareness(connection);
     socket.on('disconnect', () => {
       // Behind a join that is still under way, so that it leaves nothing behind.
-      void connection.inTurn(async () => {
+      connection.atEnd(() => {
         for (const session of connection.sessions.values()) session.leave(socket.id);
         connection.sessions.clear();
       });

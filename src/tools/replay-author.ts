@@ -1,7 +1,7 @@
 import * as Y from 'yjs';
 import type { FlowClient } from '../client/flow-client';
 import type { FlowSession } from '../client/session';
-import { applyEdit, FIELD, replicaIdOf, type Edit } from './traces';
+import { applyEdit, FIELD, replicaIdOf, type Edit, type History } from './traces';
 
 /** An edit by its author and its place among the author's edits, from 0. */
 export interface EditId {
@@ -75,14 +75,22 @@ export class ReplayAuthor {
   readonly session: FlowSession;
   readonly #client: FlowClient;
   readonly #register: EditRegister;
+  readonly #hasAstral: boolean;
   /** Per author: their operations in order, as far as they came. */
   readonly #came: Uint8Array[][];
   /** Per author: how many of them the document holds. */
   readonly #holds: number[];
   #wake: () => void = () => {};
 
-  constructor(client: FlowClient, sessionId: string, author: number, authors: number, register: EditRegister) {
+  constructor(
+    client: FlowClient,
+    sessionId: string,
+    author: number,
+    { authors, hasAstral }: History,
+    register: EditRegister,
+  ) {
     this.author = author;
+    this.#hasAstral = hasAstral;
     this.doc.clientID = replicaIdOf(author);
     this.#client = client;
     this.#register = register;
@@ -147,7 +155,7 @@ export class ReplayAuthor {
       update = made;
     };
     this.doc.on('update', capture);
-    applyEdit(this.doc, patches);
+    applyEdit(this.doc, patches, this.#hasAstral);
     this.doc.off('update', capture);
     if (update === null) throw new Error(`Edit ${ordinal} of author ${this.author} changes nothing.`);
     const payload = Buffer.from(update).toString('base64');

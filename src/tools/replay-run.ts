@@ -72,7 +72,7 @@ export async function replay(options: {
       }
     });
     const authors = Array.from({ length: history.authors }, (_, index) => {
-      const author = new ReplayAuthor(connect(`author-${index}`), sessionId, index, history.authors, register);
+      const author = new ReplayAuthor(connect(`author-${index}`), sessionId, index, history, register);
       ends.unshift(() => author.close());
       return author;
     });
@@ -113,7 +113,7 @@ export async function replay(options: {
       }
       await caughtUp(reader, total, register);
       compare(register, 'the reader', readerDoc.getText(FIELD).toJSON(), history.endContent);
-      compare(register, 'the server', await serverText(url, sessionId), history.endContent);
+      await compareServer(register, url, sessionId, history.endContent);
     }
     await checkHistory(url, sessionId, totals, register);
 
@@ -147,10 +147,11 @@ async function caughtUp(reader: FlowYjsProvider, total: number, register: EditRe
   }
 }
 
-async function serverText(url: string, sessionId: string): Promise<string> {
+async function compareServer(register: EditRegister, url: string, sessionId: string, expected: string): Promise<void> {
   const answer = await fetch(`${url}/api/sessions/${sessionId}/document?as=text&field=${FIELD}`);
-  if (!answer.ok) throw new Error(`The server answered ${answer.status} for the document: ${await answer.text()}`);
-  return answer.text();
+  const text = await answer.text();
+  if (answer.ok) compare(register, 'the server', text, expected);
+  else register.problem(`the server answered ${answer.status} for the document: ${text}`);
 }
 
 /** Every edit is in the server's history exactly once, and each author's are in the order they were made. */
@@ -164,7 +165,9 @@ async function checkHistory(
   let after = 0;
   for (;;) {
     const answer = await fetch(`${url}/api/sessions/${sessionId}/operations?after=${after}`);
-    if (!answer.ok) throw new Error(`The server answered ${answer.status} for the history: ${await answer.text()}`);
+    if (!answer.ok) {
+      return register.problem(`the server answered ${answer.status} for the history: ${await answer.text()}`);
+    }
     const { entries } = (await answer.json()) as {
       entries: Array<{ seq: number; clientId: string; operations: unknown[] }>;
     };

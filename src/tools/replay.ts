@@ -4,14 +4,25 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { replay } from './replay-run';
 import { startServerProcess } from './server-process';
-import { makeHistory, readTrace, type History } from './traces';
+import { makeHistory, readTrace, TraceError, type History } from './traces';
 
 const USAGE = `npm run replay -- [trace.json.gz] [--url URL] [--speed max|N] [--seed N] [--edits N]
 
-  trace.json.gz  an editing history of the editing-traces collection; without one, two authors are made up
-  --url URL      a running server; without it, one is started for the replay
-  --speed        edits per second of each author, or max (default)
-  --seed, --edits  of the made-up history (default 1 and 20000; 260000 is a long one)`;
+  trace.json.gz    an editing history of the editing-traces collection; without one, two authors are made up
+  --url URL        a running server; without it, one is started for the replay
+  --speed          edits per second of each author, or max (default)
+  --seed, --edits  of the made-up history (default 1 and 20000; 260000 is a long one)
+
+Exit code: 0 when every text is equal, 1 when not, 2 when there is nothing to replay.`;
+
+/** There is nothing to replay: the arguments or the trace are at fault. */
+const INPUT_FAULT_EXIT_CODE = 2;
+/** Shells' exit codes of interrupted programs: 128 and the signal's number. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+const MAX_SEED = 2 ** 32 - 1;
+/** Ten times the longest history anybody has recorded. */
+const MAX_EDITS = 10_000_000;
+const SHOW_PROGRESS_MS = 1_000;
 
 interface Arguments {
   readonly trace: string | undefined;
@@ -21,6 +32,7 @@ interface Arguments {
   readonly edits: number;
 }
 
+/** Throws with what is wrong. */
 function readArguments(): Arguments {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -34,73 +46,126 @@ function readArguments(): Arguments {
   if (positionals.length > 1) throw new Error('There is one trace to a replay.');
   return {
     trace: positionals[0],
-    url: values.url?.replace(/\/$/, ''),
-    perSecond: values.speed === 'max' ? null : positive('--speed', values.speed),
-    seed: positive('--seed', values.seed),
-    edits: positive('--edits', values.edits),
+    url: values.url === undefined ? undefined : serverUrl(values.url),
+    perSecond: values.speed === 'max' ? null : speed(values.speed),
+    seed: wholeNumber('--seed', values.seed, MAX_SEED),
+    edits: wholeNumber('--edits', values.edits, MAX_EDITS),
   };
 }
 
-function positive(name: string, text: string): number {
+function serverUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:')
+    throw new Error(`--url must be an http or https address, it is "${text}".`);
+  return text.replace(/\/+$/, '');
+}
+
+function speed(text: string): number {
   const value = Number(text);
-  if (!(Number.isFinite(value) && value > 0)) throw new Error(`${name} must be a positive number, it is ${text}.`);
+  if (!(Number.isFinite(value) && value > 0))
+    throw new Error(`--speed must be max or a positive number, it is "${text}".`);
   return value;
+}
+
+function wholeNumber(name: string, text: string, max: number): number {
+  const value = Number(text);
+  if (!(Number.isInteger(value) && value > 0 && value <= max))
+    throw new Error(`${name} must be a whole number from 1 to ${max}, it is "${text}".`);
+  return value;
+}
+
+interface OwnServer {
+  readonly url: string;
+  /** Ends it and removes what it stored. Throws when it does not end as it should. */
+  stop(): Promise<void>;
+}
+
+async function startOwnServer(): Promise<OwnServer> {
+  const directory = await mkdtemp(join(tmpdir(), 'flow-replay-'));
+  const clean = (): Promise<void> => rm(directory, { recursive: true, force: true });
+  try {
+    const env = { PORT: '0', DOCUMENT_DIR: join(directory, 'data'), LOG_LEVEL: 'info' };
+    const server = await startServerProcess({ env, cwd: directory });
+    return {
+      url: server.url,
+      async stop() {
+        const { code, signal } = await server.end('SIGTERM');
+        await clean();
+        if (code !== 0) throw new Error(`The server ended with ${code ?? signal}:\n${server.lines.join('\n')}`);
+      },
+    };
+  } catch (fault) {
+    await clean();
+    throw fault;
+  }
 }
 
 async function run({ trace, url, perSecond, seed, edits }: Arguments): Promise<boolean> {
   const history: History = trace ? await readTrace(trace) : makeHistory({ seed, edits, authors: 2 });
-  const directory = url ? null : await mkdtemp(join(tmpdir(), 'flow-replay-'));
-  const server = directory
-    ? await startServerProcess({
-        env: { PORT: '0', DOCUMENT_DIR: join(directory, 'data'), LOG_LEVEL: 'info' },
-        cwd: directory,
-      })
-    : null;
-  let lastShown = 0;
+  const server = url === undefined ? await startOwnServer() : null;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    // Without this the server would outlive the replay.
+    process.once(signal, () => {
+      const exit = (): never => process.exit(EXIT_CODES[signal]);
+      (server?.stop() ?? Promise.resolve()).then(exit, exit);
+    });
+  }
+  let isEqual: boolean;
   try {
     console.log(
       `${trace ?? `a made-up history (seed ${seed})`}: ${history.edits.length} edits of ${history.authors} author(s)`,
     );
-    const report = await replay({
-      url: url ?? server?.url ?? '',
-      history,
-      perSecond,
-      onProgress: ({ saved, total, held }) => {
-        if (performance.now() - lastShown < 1_000) return;
-        lastShown = performance.now();
-        console.log(`  ${saved} of ${total} edits saved, ${held} held by their authors`);
-      },
-    });
-    const { deliveryMs, savedLagMs, seconds } = report;
-    console.log(`${Math.round(report.edits / seconds)} edits/s (${seconds.toFixed(1)} s)`);
-    console.log(`edit to other client  p50 ${deliveryMs.p50.toFixed(1)} ms  p99 ${deliveryMs.p99.toFixed(1)} ms`);
-    console.log(`edit to saved         p50 ${savedLagMs.p50.toFixed(1)} ms  p99 ${savedLagMs.p99.toFixed(1)} ms`);
-    for (const problem of report.problems) console.log(`WRONG: ${problem}`);
-    const readers = history.authors + 1;
-    console.log(
-      report.problems.length === 0
-        ? `equal: ${readers} clients and the server hold the same text`
-        : 'the replay is not equal',
-    );
-    return report.problems.length === 0;
-  } finally {
-    const ended = await server?.end('SIGTERM');
-    if (ended && ended.code !== 0) throw new Error(`The server ended with ${ended.code ?? ended.signal}.`);
-    if (directory) await rm(directory, { recursive: true, force: true });
+    isEqual = await replayAndTell(url ?? server?.url ?? '', history, perSecond);
+  } catch (fault) {
+    await server?.stop().catch((stopFault: unknown) => console.error(stopFault));
+    throw fault;
+  }
+  await server?.stop();
+  return isEqual;
+}
+
+async function replayAndTell(url: string, history: History, perSecond: number | null): Promise<boolean> {
+  let shownAt = 0;
+  const { problems, edits, seconds, deliveryMs, savedLagMs } = await replay({
+    url,
+    history,
+    perSecond,
+    onProgress: ({ saved, total, held }) => {
+      if (performance.now() - shownAt < SHOW_PROGRESS_MS) return;
+      shownAt = performance.now();
+      console.log(`  ${saved} of ${total} edits saved, ${held} held by their authors`);
+    },
+  });
+  console.log(`${Math.round(edits / seconds)} edits/s (${seconds.toFixed(1)} s)`);
+  console.log(`edit to other client  p50 ${deliveryMs.p50.toFixed(1)} ms  p99 ${deliveryMs.p99.toFixed(1)} ms`);
+  console.log(`edit to saved         p50 ${savedLagMs.p50.toFixed(1)} ms  p99 ${savedLagMs.p99.toFixed(1)} ms`);
+  for (const problem of problems) console.log(`WRONG: ${problem}`);
+  const isEqual = problems.length === 0;
+  console.log(
+    isEqual ? `equal: ${history.authors + 1} clients and the server hold the same text` : 'the replay is not equal',
+  );
+  return isEqual;
+}
+
+function readArgumentsOrExplain(): Arguments | null {
+  try {
+    return readArguments();
+  } catch (fault) {
+    console.error(`${fault instanceof Error ? fault.message : String(fault)}\n\n${USAGE}`);
+    return null;
   }
 }
 
-try {
-  run(readArguments()).then(
+const given = readArgumentsOrExplain();
+if (given === null) process.exitCode = INPUT_FAULT_EXIT_CODE;
+else {
+  run(given).then(
     (isEqual) => {
       process.exitCode = isEqual ? 0 : 1;
     },
     (fault: unknown) => {
       console.error(fault instanceof Error ? fault.message : fault);
-      process.exitCode = 1;
+      process.exitCode = fault instanceof TraceError ? INPUT_FAULT_EXIT_CODE : 1;
     },
   );
-} catch (fault) {
-  console.error(`${fault instanceof Error ? fault.message : String(fault)}\n\n${USAGE}`);
-  process.exitCode = 2;
 }

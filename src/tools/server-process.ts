@@ -88,14 +88,13 @@ export async function launch({ command, cwd, env }: LaunchOptions): Promise<Laun
   };
 }
 
-/**
- * Starts the built server and resolves when it listens. `env` is all it gets; `command` runs another program in its place that
- * announces itself in the same way.
- */
-export async function startServerProcess(
-  options: Omit<LaunchOptions, 'command'> & { readonly command?: readonly string[] },
-): Promise<ServerProcess> {
-  const launched = await launch({ ...options, command: options.command ?? [process.execPath, MAIN] });
+/** Starts the built server and resolves when it listens. `env` is all it gets. */
+export async function startServerProcess(options: Omit<LaunchOptions, 'command'>): Promise<ServerProcess> {
+  return listening(await launch({ ...options, command: [process.execPath, MAIN] }));
+}
+
+/** A launched server once it has said where it listens. */
+export async function listening(launched: LaunchedProcess): Promise<ServerProcess> {
   const [, url = ''] = await launched.line(/Flow Backend listens on (http:\/\/[^\s"]+)/);
   return { ...launched, url };
 }

@@ -33,6 +33,8 @@ export interface History {
   readonly authors: number;
   readonly edits: readonly Edit[];
   readonly endContent: string;
+  /** Somewhere it has a character of two UTF-16 units. */
+  readonly hasAstral: boolean;
 }
 
 /** A trace that cannot be read, or that is none. The message begins with the file's name. */
@@ -78,15 +80,15 @@ const messageOf = (fault: unknown): string => (fault instanceof Error ? fault.me
 
 function fromSequential({ startContent, endContent, txns }: z.infer<typeof sequentialTrace>): History {
   const edits: Edit[] = startContent === '' ? [] : [{ author: 0, patches: [[0, 0, startContent]], sees: [0] }];
-  for (const { patches } of txns) edits.push({ author: 0, patches, sees: [edits.length] });
-  return { authors: 1, edits, endContent };
+  for (const { patches } of txns) if (!isEmpty(patches)) edits.push({ author: 0, patches, sees: [edits.length] });
+  return { authors: 1, edits, endContent, hasAstral: edits.some(isAstral) };
 }
 
 function fromConcurrent({ numAgents, txns, endContent }: z.infer<typeof concurrentTrace>): History {
   const made = zeros(numAgents);
   /** What each transaction's document holds after it. */
   const holds: number[][] = [];
-  const edits = txns.map(({ parents, agent, patches }, index) => {
+  const edits = txns.flatMap(({ parents, agent, patches }, index): Edit[] => {
     const ordinal = made[agent];
     if (ordinal === undefined) throw new Error(`Transaction ${index} is of agent ${agent}; there are ${numAgents}.`);
     const sees = zeros(numAgents);
@@ -100,14 +102,22 @@ function fromConcurrent({ numAgents, txns, endContent }: z.infer<typeof concurre
     if (sees[agent] !== ordinal) {
       throw new Error(`Transaction ${index} of agent ${agent} was not made after the agent's own last one.`);
     }
+    if (isEmpty(patches)) {
+      holds.push(sees);
+      return [];
+    }
     made[agent] = ordinal + 1;
     const after = [...sees];
     after[agent] = ordinal + 1;
     holds.push(after);
-    return { author: agent, patches, sees };
+    return [{ author: agent, patches, sees }];
   });
-  return { authors: numAgents, edits, endContent };
+  return { authors: numAgents, edits, endContent, hasAstral: edits.some(isAstral) };
 }
+
+/** Changes nothing, so there is nothing to send. */
+const isEmpty = (patches: readonly Patch[]): boolean =>
+  patches.every(([, deleted, inserted]) => deleted === 0 && inserted === '');
 
 const zeros = (length: number): number[] => Array.from({ length }, () => 0);
 
@@ -117,41 +127,34 @@ export const replicaIdOf = (author: number): number => author + 1;
 /** The shared text everything here edits. */
 export const FIELD = 'content';
 
-/** Applies an edit to a Yjs document as one transaction; positions are code points, Yjs counts UTF-16 units. */
-export function applyEdit(doc: Y.Doc, patches: readonly Patch[]): void {
+/**
+ * Applies an edit to a Yjs document as one transaction. Positions are code points, Yjs counts UTF-16 units: `hasAstral` says that the
+ * two differ somewhere in the history, so that every edit has to look through the text.
+ */
+export function applyEdit(doc: Y.Doc, patches: readonly Patch[], hasAstral: boolean): void {
   const text = doc.getText(FIELD);
   doc.transact(() => {
     for (const [position, deleted, inserted] of patches) {
-      // Only texts that may hold astral characters are looked through.
-      const units = new AstralIndex(text);
-      const from = units.at(position);
-      const to = units.at(position + deleted);
-      if (to > from) text.delete(from, to - from);
-      if (inserted !== '') {
-        text.insert(from, inserted);
-        if (ASTRAL.test(inserted)) docsWithAstral.add(doc);
+      const content = hasAstral ? text.toJSON() : null;
+      const from = content === null ? position : unitAt(content, position);
+      const to = content === null ? position + deleted : unitAt(content, position + deleted);
+      if (to > text.length) {
+        throw new TraceError(`An edit reaches to character ${position + deleted} of a text that ends before it.`);
       }
+      if (to > from) text.delete(from, to - from);
+      if (inserted !== '') text.insert(from, inserted);
     }
   });
 }
 
 const ASTRAL = /[\u{10000}-\u{10FFFF}]/u;
-const docsWithAstral = new WeakSet<Y.Doc>();
 
-class AstralIndex {
-  readonly #content: string | null;
+const isAstral = ({ patches }: Edit): boolean => patches.some(([, , inserted]) => ASTRAL.test(inserted));
 
-  constructor(text: Y.Text) {
-    this.#content = text.doc && docsWithAstral.has(text.doc) ? text.toJSON() : null;
-  }
-
-  at(codePoint: number): number {
-    if (this.#content === null) return codePoint;
-    let unit = 0;
-    for (let passed = 0; passed < codePoint; passed += 1)
-      unit += (this.#content.codePointAt(unit) ?? 0) > 0xffff ? 2 : 1;
-    return unit;
-  }
+function unitAt(content: string, codePoint: number): number {
+  let unit = 0;
+  for (let passed = 0; passed < codePoint; passed += 1) unit += (content.codePointAt(unit) ?? 0) > 0xffff ? 2 : 1;
+  return unit;
 }
 
 /** A history of one's own: authors who type, delete and jump about, and see each other now and then. Equal seeds, equal histories. */
@@ -207,14 +210,14 @@ export function makeHistory({
         ? [cursor - 1, 1, '']
         : [cursor, 0, LETTERS.charAt(Math.floor(random() * LETTERS.length))];
       edits.push({ author, patches: [one], sees: [...mine] });
-      applyEdit(doc, [one]);
+      applyEdit(doc, [one], false);
       cursors[author] = isDeleting ? cursor - 1 : cursor + 1;
       made[author] = (made[author] ?? 0) + 1;
       mine[author] = made[author] ?? 0;
     }
   }
   seeOthers(0);
-  return { authors, edits, endContent: docs[0]?.getText(FIELD).toJSON() ?? '' };
+  return { authors, edits, endContent: docs[0]?.getText(FIELD).toJSON() ?? '', hasAstral: false };
 }
 
 const SYNC = Symbol('sync');

@@ -207,6 +207,18 @@ describe('following pages of history', () => {
     expect(await collect([])).toEqual(GENESIS);
   });
 
+  test('gives everybody else a turn between two pages, also when the store answers at once', async () => {
+    let turns = 0;
+    const turn = (): void => {
+      turns += 1;
+      next = setImmediate(turn);
+    };
+    let next = setImmediate(turn);
+    await collect(chain(50).map((entry) => [entry]));
+    clearImmediate(next);
+    expect(turns).toBeGreaterThanOrEqual(50);
+  });
+
   test('[EO8] a hole is never skipped: who reads is asked to read again', async () => {
     await expect(collect([entries.slice(0, 2), entries.slice(3)])).rejects.toMatchObject({ code: 'BUSY' });
     await expect(collect([entries.slice(1)])).rejects.toMatchObject({ code: 'BUSY' });

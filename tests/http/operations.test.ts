@@ -107,7 +107,7 @@ describe('operations', () => {
     await append({ client, clientSeq: 2, operations: ['y'.repeat(600_000)] });
     await append({ client, clientSeq: 3, operations: ['z'] });
     const page = await history();
-    expect([page.entries.map(({ seq }) => seq), page.next]).toEqual([[1, 2], 2]);
+    expect([page.entries.map(({ seq }) => seq), page.next]).toEqual([[1], 1]);
     expect(await history({ after: 2 })).toMatchObject({ entries: [{ seq: 3 }], next: null });
   });
 
@@ -126,6 +126,43 @@ describe('operations', () => {
       snapshot: { seq: 3, payload: '123' },
       operations: [4],
     });
+  });
+});
+
+describe('a duplicate', () => {
+  test('has everything that was ordered when it was asked for, and goes its own way', async () => {
+    // Long enough that nothing is saved unless somebody waits for it.
+    const server = await startServer({ config: { saveIntervalMs: 200 } });
+    try {
+      const params = { sessionId: await createSession(server, { format: 'json' }) };
+      const body = { clientSeq: 1, operations: ['a', 'b'] };
+      const { client } = (await call(server, 'appendOperations', { params, body })).body as Placed;
+      await call(server, 'duplicateSession', { params, body: { sessionId: 'copy' } });
+      await call(server, 'appendOperations', { params, body: { client, clientSeq: 3, operations: ['only here'] } });
+      const copy = await call(server, 'readDocument', { params: { sessionId: 'copy' } });
+      expect(copy.body).toMatchObject({ operations: ['a', 'b'], head: { seq: 2 } });
+    } finally {
+      await server.stop();
+    }
+  });
+
+  test('waits no longer than a stall for a store that takes nothing', async () => {
+    const store = new MemoryDocumentStore();
+    const save = store.operationLog.save.bind(store.operationLog);
+    let isTaking = false;
+    store.operationLog.save = (saves) => (isTaking ? save(saves) : Promise.reject(new Error('no space left')));
+    const server = await startServer({ store, config: { saveStallMs: 50 } });
+    try {
+      const params = { sessionId: await createSession(server, { format: 'json' }) };
+      await call(server, 'appendOperations', { params, body: { clientSeq: 1, operations: ['a'] } });
+      const asked = call(server, 'duplicateSession', { params, body: { sessionId: 'copy' } });
+      const error = await expectRefusal(asked, 'STORE_UNAVAILABLE');
+      expect(error.action).toBe('wait');
+      await expectRefusal(call(server, 'readSession', { params: { sessionId: 'copy' } }), 'SESSION_NOT_FOUND');
+    } finally {
+      isTaking = true;
+      await server.stop();
+    }
   });
 });
 

@@ -13,6 +13,8 @@ interface FollowOptions {
   readonly known?: readonly WireEntry[];
   /** Entries per page while it catches up. */
   readonly limit?: number;
+  /** The connection is in the session already, so batches of before may still come until the reply does. */
+  readonly isAgain?: boolean;
 }
 
 /**
@@ -30,15 +32,18 @@ export class Follower {
   pages = 0;
   #reply: Replies['session:join'] | undefined;
   #isIn = false;
+  readonly #isAgain: boolean;
+  readonly #marks = new Map<number, Mark>();
 
-  private constructor(client: WireClient, sessionId: string, { have, known = [] }: FollowOptions) {
+  private constructor(client: WireClient, sessionId: string, { have, known = [], isAgain = false }: FollowOptions) {
     this.client = client;
     this.sessionId = sessionId;
     this.entries = [...known];
     this.head = have?.head ?? GENESIS;
+    this.#isAgain = isAgain;
     client.socket.on('operation:batch', (batch: Batch) => this.#onBatch(batch));
     client.socket.on('operation:saved', ({ sessionId: id, saved }: Announcements['operation:saved']) => {
-      if (id === sessionId) this.#onSaved(saved);
+      if (id === sessionId && this.#reply) this.#onSaved(saved);
     });
   }
 
@@ -68,6 +73,13 @@ export class Follower {
   get credentials(): ClientCredentials {
     const { clientId, signature } = this.reply.client;
     return { clientId, signature };
+  }
+
+  /** The mark of the history where an entry ends. */
+  markAt(seq: number): Mark {
+    const mark = this.#marks.get(seq);
+    if (!mark) throw new Error(`no entry ends at ${seq}`);
+    return mark;
   }
 
   get operations(): unknown[] {
@@ -108,7 +120,7 @@ export class Follower {
   }
 
   #onBatch(batch: Batch): void {
-    if (batch.sessionId !== this.sessionId) return;
+    if (batch.sessionId !== this.sessionId || (this.#isAgain && !this.#reply)) return;
     if (!this.#isIn) return this.#fault(`a batch came before the last page, at ${this.head.seq}`);
     const before = { seq: batch.prevSeq, tag: batch.prevTag };
     if (!isSameMark(before, this.head)) {
@@ -135,6 +147,7 @@ export class Follower {
       if (seq !== this.head.seq + count) this.#fault(`in ${what} an entry ends at ${seq} with ${count} after ${this.head.seq}`);
       const identity = { prevTag: this.head.tag, clientId, clientSeq, count, seq, operations: JSON.stringify(operations) };
       this.head = { seq, tag: entryTag(identity) };
+      this.#marks.set(seq, this.head);
       this.entries.push(entry);
     }
   }

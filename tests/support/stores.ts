@@ -10,7 +10,7 @@ import { LmdbDocumentStore } from '../../src/storage/lmdb/lmdb-document-store';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
 import type { SessionRecord } from '../../src/storage/session-records';
 
-/** One backend seen by two nodes. Both handles are started. */
+/** One backend as two nodes use it; they may share a handle. Started. */
 export interface SharedStore {
   readonly one: DocumentStore;
   readonly other: DocumentStore;
@@ -23,18 +23,16 @@ export async function sharedMemoryStore(): Promise<SharedStore> {
   return { one: store, other: store, close: () => store.stop() };
 }
 
+/** LMDB lets a process open a directory once; what several processes may do is tested with several processes. */
 export async function sharedLmdbStore(): Promise<SharedStore> {
   const directory = await temporaryDirectory();
-  const one = lmdbStore(directory);
-  const other = lmdbStore(directory);
-  await one.start();
-  await other.start();
+  const store = lmdbStore(directory);
+  await store.start();
   return {
-    one,
-    other,
+    one: store,
+    other: store,
     async close() {
-      await one.stop();
-      await other.stop();
+      await store.stop();
       await rm(directory, { recursive: true });
     },
   };

@@ -51,7 +51,7 @@ export class WireClient {
   private constructor(socket: Socket) {
     this.socket = socket;
     for (const name of ANNOUNCEMENTS) {
-      socket.on(name as string, (payload: never) => this.#hear({ name, payload }));
+      socket.on(name as string, (payload: Heard['payload']) => this.#hear({ name, payload }));
     }
     socket.on('disconnect', (reason) => {
       this.#goneBecause = reason;

@@ -135,8 +135,8 @@ describe('[ST4] opening a session', () => {
   });
 
   test.each([
-    ['the same head', 2],
-    ['a longer history', 3],
+    ['a longer history', 2],
+    ['a history of the same length', 3],
     ['an entry across the stored head', 1],
   ])('a hot log with another tag at the stored head contradicts it: %s', async (_what, storedCount) => {
     operationLog = await storeWith(chain(storedCount));

@@ -1,5 +1,5 @@
 import { mkdir, open as openFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import type { Logger } from '../../lib/logger';
 import { FlowError } from '../../protocol/errors';
@@ -22,6 +22,12 @@ const INITIAL_MAP_BYTES = 1_073_741_824;
 const MAX_JOBS = 256;
 /** A disk that is full or failing is rarely well again sooner. */
 const RETRY_AFTER_MS = 1_000;
+
+/**
+ * Files this process has open. Opening one twice would let go of its locks, because POSIX drops all locks a process has on a file
+ * with the first descriptor it closes; another process could then write beside us.
+ */
+const openPaths = new Set<string>();
 
 interface Job {
   /** Runs inside the write transaction; what it returns is called when the transaction is as durable as promised. */
@@ -53,31 +59,36 @@ export class LmdbEngine {
 
   constructor(options: LmdbEngineOptions) {
     this.#options = options;
-    this.#path = join(options.directory, FILE_NAME);
+    this.#path = resolve(options.directory, FILE_NAME);
   }
 
   async start(): Promise<void> {
     if (this.#isRunning) return;
+    if (openPaths.has(this.#path)) {
+      throw new FlowError(
+        'STORE_UNAVAILABLE',
+        'This process has the document store open already: share one store object.',
+      );
+    }
+    openPaths.add(this.#path);
     try {
       await mkdir(this.#options.directory, { recursive: true });
       const { root, tables } = this.#open();
       await root.childTransaction(() => bringUpToFormat(tables));
       // The file's name is in its directory, and a loss of power could take that away too.
       await syncToDisk(this.#options.directory, 'r');
+      this.#isRunning = true;
     } catch (cause) {
-      this.#discard();
-      await this.#closing;
+      await this.#close();
       throw await toStoreFault(cause);
     }
-    this.#isRunning = true;
   }
 
   async stop(): Promise<void> {
     if (!this.#isRunning) return;
     this.#isRunning = false;
     await this.#draining;
-    this.#discard();
-    await this.#closing;
+    await this.#close();
     if (this.#options.durability === 'buffered') await syncToDisk(this.#path, 'r+');
   }
 
@@ -118,6 +129,8 @@ export class LmdbEngine {
 
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) await this.#commit();
+    // In the same turn as the check above: a job that comes in between would never run.
+    this.#draining = null;
     // In the turn of the last look: a write that comes later finds nobody at work and begins again.
     this.#draining = null;
   }
@@ -167,6 +180,12 @@ export class LmdbEngine {
     });
     this.#opened = { root, tables: openTables(root) };
     return this.#opened;
+  }
+
+  async #close(): Promise<void> {
+    this.#discard();
+    await this.#closing;
+    openPaths.delete(this.#path);
   }
 
   /** Closes the environment; the next read or write opens it anew. */

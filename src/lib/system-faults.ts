@@ -1,0 +1,11 @@
+/** The code of a system fault such as ENOENT, or an empty text. Not by class: faults of another realm are faults too. */
+export function faultCode(fault: unknown): string {
+  return typeof fault === 'object' && fault !== null && 'code' in fault ? String(fault.code) : '';
+}
+
+/** What went wrong at the bottom of it: "no space left", not "the store is unavailable". */
+export function rootMessageOf(fault: unknown): string {
+  if (typeof fault !== 'object' || fault === null) return String(fault);
+  if ('cause' in fault && fault.cause !== undefined) return rootMessageOf(fault.cause);
+  return 'message' in fault ? String(fault.message) : 'unknown';
+}

@@ -1,0 +1,100 @@
+import type { MessagePort } from 'node:worker_threads';
+import * as Y from 'yjs';
+import { jsonOf, textOf } from './yjs-fields';
+
+/** What is asked of a folded document. */
+export type Question =
+  | { readonly as: 'update' }
+  | { readonly as: 'text'; readonly field: string }
+  | { readonly as: 'json'; readonly field: string };
+
+/** One message per demand: the worker posts `null` on the port whenever it is ready for the next. */
+export type FoldMessage =
+  | { readonly kind: 'snapshot'; readonly update: Uint8Array }
+  /** Each text is an entry's operations: a JSON array of base64 Yjs updates. */
+  | { readonly kind: 'operations'; readonly batches: readonly string[] }
+  | { readonly kind: 'end' };
+
+export interface Folded<Answer> {
+  readonly answer: Answer;
+  readonly invalidOperations: number;
+}
+
+export interface Difference {
+  readonly update: Uint8Array;
+  readonly stateVector: Uint8Array;
+}
+
+/** Applies what comes over the port to one document, a message at a time, and answers the question about it. */
+export async function fold({
+  port,
+  question,
+}: {
+  port: MessagePort;
+  question: Question;
+}): Promise<Folded<Uint8Array | string>> {
+  const doc = new Y.Doc({ gc: true });
+  let invalidOperations = 0;
+  for (;;) {
+    const message = await demand(port);
+    if (message.kind === 'end') break;
+    if (message.kind === 'snapshot') Y.applyUpdate(doc, message.update);
+    else invalidOperations += applyAll(doc, message.batches);
+  }
+  port.close();
+  return { answer: answerTo(question, doc), invalidOperations };
+}
+
+/** Null: the state vector is none. */
+export function difference(task: { snapshot: Uint8Array; stateVector: Uint8Array }): Difference | null {
+  try {
+    Y.decodeStateVector(task.stateVector);
+  } catch {
+    return null;
+  }
+  return {
+    update: Y.diffUpdate(task.snapshot, task.stateVector),
+    stateVector: Y.encodeStateVectorFromUpdate(task.snapshot),
+  };
+}
+
+function demand(port: MessagePort): Promise<FoldMessage> {
+  return new Promise((resolve, reject) => {
+    const onClose = (): void => reject(new Error('The document ended before its end.'));
+    port.once('close', onClose);
+    port.once('message', (message: FoldMessage) => {
+      port.off('close', onClose);
+      resolve(message);
+    });
+    port.postMessage(null);
+  });
+}
+
+/** One transaction for all: cleaning up after each update would cost more than the updates. Answers how many were none. */
+function applyAll(doc: Y.Doc, batches: readonly string[]): number {
+  let invalid = 0;
+  doc.transact(() => {
+    for (const operation of batches.flatMap(operationsOf)) {
+      try {
+        if (typeof operation !== 'string') throw new TypeError('not base64');
+        Y.applyUpdate(doc, Buffer.from(operation, 'base64'));
+      } catch {
+        invalid += 1;
+      }
+    }
+  });
+  return invalid;
+}
+
+const operationsOf = (batch: string): readonly unknown[] => JSON.parse(batch) as readonly unknown[];
+
+function answerTo(question: Question, doc: Y.Doc): Uint8Array | string {
+  switch (question.as) {
+    case 'update':
+      return Y.encodeStateAsUpdate(doc);
+    case 'text':
+      return textOf(doc, question.field);
+    case 'json':
+      return jsonOf(doc, question.field);
+  }
+}

@@ -1,0 +1,93 @@
+import { collab, receiveTransaction, sendableSteps } from 'prosemirror-collab';
+import type { Node } from 'prosemirror-model';
+import { schema } from 'prosemirror-schema-basic';
+import { EditorState } from 'prosemirror-state';
+import { Mapping, Step, Transform } from 'prosemirror-transform';
+import type { ForkedChange, RebasingEditor } from './rebasing-author';
+
+const EMPTY = schema.node('doc', null, [schema.node('paragraph')]);
+/** The text of the only paragraph begins behind its opening. */
+const TEXT_START = 1;
+
+function docAfter(steps: readonly Step[]): Node {
+  const transform = new Transform(EMPTY);
+  for (const step of steps) transform.step(step);
+  return transform.doc;
+}
+
+/** ProseMirror without a view: its state and `prosemirror-collab`. */
+export class ProseMirrorEditor implements RebasingEditor<Step> {
+  readonly #clientID: string;
+  #state: EditorState;
+
+  constructor(clientID: string) {
+    this.#clientID = clientID;
+    this.#state = this.#stateAfter([]);
+  }
+
+  get text(): string {
+    return this.#state.doc.textContent;
+  }
+
+  insert(offset: number, text: string): void {
+    this.#state = this.#state.apply(this.#state.tr.insertText(text, TEXT_START + offset));
+  }
+
+  remove(from: number, to: number): void {
+    this.#state = this.#state.apply(this.#state.tr.delete(TEXT_START + from, TEXT_START + to));
+  }
+
+  unconfirmed(): Step[] {
+    return [...(sendableSteps(this.#state)?.steps ?? [])];
+  }
+
+  receive(received: ReadonlyArray<{ author: string; change: Step }>): void {
+    const steps = received.map(({ change }) => change);
+    const authors = received.map(({ author }) => author);
+    this.#state = this.#state.apply(receiveTransaction(this.#state, steps, authors));
+  }
+
+  restart(confirmed: readonly Step[]): void {
+    this.#state = this.#stateAfter(confirmed);
+  }
+
+  /** Undoes what was, applies what is, redoes what is mine: the way collab rebases. */
+  rebase(base: readonly Step[], forked: ReadonlyArray<ForkedChange<Step>>, confirmed: readonly Step[]): void {
+    const transform = new Transform(docAfter(base));
+    const inverted = forked.map(({ change }) => {
+      const inverse = change.invert(transform.doc);
+      transform.step(change);
+      return inverse;
+    });
+    const mapping = new Mapping();
+    const apply = (step: Step, mirrors?: number): boolean => {
+      if (transform.maybeStep(step).failed) return false;
+      mapping.appendMap(step.getMap(), mirrors);
+      return true;
+    };
+    for (const inverse of inverted.toReversed()) apply(inverse);
+    for (const step of confirmed) apply(step);
+    const mine: Step[] = [];
+    forked.forEach(({ change, isMine }, index) => {
+      const undoneAt = forked.length - 1 - index;
+      const mapped = isMine ? change.map(mapping.slice(undoneAt + 1)) : null;
+      if (mapped && apply(mapped, undoneAt)) mine.push(mapped);
+    });
+    this.#state = this.#stateAfter([...base, ...confirmed]);
+    const { tr } = this.#state;
+    for (const step of mine) tr.step(step);
+    this.#state = this.#state.apply(tr);
+  }
+
+  toWire(step: Step): unknown {
+    return step.toJSON();
+  }
+
+  fromWire(step: unknown): Step {
+    return Step.fromJSON(schema, step);
+  }
+
+  #stateAfter(confirmed: readonly Step[]): EditorState {
+    return EditorState.create({ doc: docAfter(confirmed), plugins: [collab({ version: confirmed.length, clientID: this.#clientID })] });
+  }
+}

@@ -1,0 +1,49 @@
+// A server with one fault built in: node --import tsx broken-server.ts <fault>. Configured and announced like the real one; shows that
+// the tests which kill servers would find that fault.
+
+import { environment } from '../../config/environment';
+import { loadConfig } from '../../config/load-config';
+import { createApp } from '../../src/app';
+import type { FlowOptions } from '../../src/flow';
+import { systemClock } from '../../src/lib/clock';
+import { createLogger } from '../../src/lib/logger';
+import { MemoryEventOrdering } from '../../src/ordering/memory-event-ordering';
+import { LmdbDocumentStore } from '../../src/storage/lmdb/lmdb-document-store';
+import { CarelessOrdering, UnreliableOrdering } from './broken-server-ordering';
+import { HastyDocumentStore } from './broken-server-store';
+import { seededRandom } from './random';
+
+/** One append in so many loses its answer. */
+const APPENDS_PER_LOSS = 25;
+/** Longer than a kill takes. */
+const COMMIT_DELAY_MS = 300;
+
+const config = loadConfig(environment());
+const log = createLogger({ level: config.logLevel, instanceId: config.instanceId });
+
+function losesNext(): () => boolean {
+  const random = seededRandom(1);
+  return () => random() < 1 / APPENDS_PER_LOSS;
+}
+
+const FAULTS: Readonly<Record<string, () => Pick<FlowOptions, 'ordering' | 'store'>>> = {
+  /** No fault of the server's: the network's. */
+  'lost-answers': () => ({
+    ordering: new UnreliableOrdering(new MemoryEventOrdering({ clock: systemClock }), losesNext()),
+  }),
+  'lost-answers-without-duplicate-check': () => ({
+    ordering: new UnreliableOrdering(new CarelessOrdering(), losesNext()),
+  }),
+  'saved-before-the-commit': () => ({
+    store: new HastyDocumentStore(
+      new LmdbDocumentStore({ directory: config.documentDir, durability: config.documentDurability, log }),
+      COMMIT_DELAY_MS,
+    ),
+  }),
+};
+
+const fault = FAULTS[process.argv[2] ?? ''];
+if (!fault) throw new Error(`Give one of ${Object.keys(FAULTS).join(', ')}.`);
+const app = createApp(config, { log, ...fault() });
+process.once('SIGTERM', () => void app.stop());
+void app.start();

@@ -1,0 +1,336 @@
+import { eventually } from '../eventually';
+import type { Author } from './author';
+import type { OrderingFaults } from './ordering-view';
+import { elapsed } from './pipe';
+import type { PlannedFault } from './plan';
+import type { Session, Slot, World } from './world';
+
+/** How long a fault waits for its chance before it is called a failure of the schedule. */
+const CHANCE_DEADLINE_MS = 12_000;
+/** How soon somebody at the other end notices. */
+const OUTAGE_MS = { least: 2, most: 60 };
+
+/** Time for more than one reply to be lost. */
+const LOSING_MS = 30;
+
+/** Makes planned faults happen: each waits for its chance, counts that it really happened, and is over when its promise resolves. */
+export class Faults {
+  readonly #world: World;
+  /** What happens to servers happens one by one. */
+  #servers: Promise<void> = Promise.resolve();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  async run(fault: PlannedFault): Promise<void> {
+    const { trace } = this.#world;
+    try {
+      await this.#run(fault);
+      trace.count(fault.kind);
+    } catch (cause) {
+      trace.violated('fault', `${fault.kind}: ${cause instanceof Error ? cause.message : String(cause)}`);
+    }
+  }
+
+  #run(fault: PlannedFault): Promise<void> {
+    const { kind, ms, amount, isOdd } = fault;
+    switch (kind) {
+      case 'cut':
+        return this.#cut(this.#author(fault));
+      case 'stall':
+        return this.#stall(this.#author(fault), ms);
+      case 'lag':
+        return this.#lag(this.#author(fault), ms, amount);
+      case 'swallow':
+        return this.#swallow(this.#author(fault), ms, isOdd ? 'up' : 'down');
+      case 'away':
+        return this.#away(this.#author(fault), amount * 4);
+      case 'reload':
+        return this.#reload(this.#author(fault));
+      case 'kill':
+        return this.#oneByOne(() => this.#kill(this.#slot(fault)));
+      case 'drain':
+        return this.#oneByOne(() => this.#drain(this.#slot(fault)));
+      case 'idle':
+        return this.#oneByOne(() => this.#idle());
+      case 'take over':
+        return this.#oneByOne(() => this.#takeOver(ms, isOdd));
+      case 'lose hints':
+        return this.#disturb(fault, 'lost hints', { hintLoss: isOdd ? 1 : 0.4 });
+      case 'double hints':
+        return this.#disturb(fault, 'doubled hints', { hintDoubling: 0.5 });
+      case 'reorder hints':
+        return this.#disturb(fault, 'reordered hints', { hintReordering: 0.4 });
+      case 'delay hints':
+        return this.#disturb(fault, 'late hints', { hintDelayMs: 40 });
+      case 'order away':
+        return this.#disturb(fault, 'refused by the order', { isAway: true });
+      case 'delay replies':
+        return this.#delayReplies(ms);
+      case 'lose replies':
+        return this.#loseReplies(amount);
+      case 'vanish':
+        return this.#vanish(this.#session(fault));
+      case 'fall back':
+        return this.#fallBack(this.#session(fault), amount);
+      case 'refuse saves':
+        return this.#refuseSaves(this.#slot(fault), isOdd ? 'written' : 'unwritten', ms);
+      case 'stall saves':
+        return this.#stallSaves(this.#slot(fault), ms);
+      case 'snapshot':
+        return this.#snapshot(this.#author(fault), this.#session(fault));
+      case 'newcomer':
+        return this.#newcomer();
+    }
+  }
+
+  // ————— lines
+
+  async #cut(author: Author): Promise<void> {
+    await this.#eventually('a connection to cut', () => author.proxy.cut() > 0);
+    this.#note(`cuts ${author.name}`);
+  }
+
+  async #stall({ name, proxy }: Author, ms: number): Promise<void> {
+    const { held } = proxy.bytes;
+    proxy.isStalled = true;
+    this.#note(`stalls ${name}`);
+    await elapsed(ms);
+    await this.#eventually('bytes to hold back', () => proxy.bytes.held > held);
+    proxy.isStalled = false;
+    this.#note(`lets ${name} go on`);
+  }
+
+  async #lag({ proxy }: Author, ms: number, delayMs: number): Promise<void> {
+    const { delayed } = proxy.bytes;
+    proxy.delayMs = delayMs;
+    await elapsed(ms);
+    await this.#eventually('bytes to delay', () => proxy.bytes.delayed > delayed);
+    proxy.delayMs = 0;
+  }
+
+  /** The connection looks alive while nothing comes through one way; then it ends. */
+  async #swallow({ name, proxy }: Author, ms: number, direction: 'up' | 'down'): Promise<void> {
+    const { swallowed } = proxy.bytes;
+    proxy.swallows = direction;
+    this.#note(`swallows what goes ${direction} at ${name}`);
+    await elapsed(ms);
+    await this.#eventually('bytes to swallow', () => proxy.bytes.swallowed > swallowed);
+    proxy.cut();
+    proxy.swallows = null;
+    this.#note(`cuts ${name}`);
+  }
+
+  /** Long enough for the others to write so many operations. */
+  async #away({ name, proxy }: Author, operations: number): Promise<void> {
+    const unblock = proxy.block();
+    proxy.cut();
+    this.#note(`keeps ${name} away for ${operations} operations`);
+    const { written } = this.#world;
+    await this.#eventually('others to write', () => this.#world.written >= written + operations).finally(unblock);
+    this.#note(`lets ${name} come back`);
+  }
+
+  async #reload(author: Author): Promise<void> {
+    await author.reload();
+  }
+
+  // ————— servers
+
+  async #kill(slot: Slot): Promise<void> {
+    const { dice } = this.#world;
+    await this.#eventually('a server to kill', () => slot.instance?.isServing === true);
+    this.#note(`kills server-${slot.index}`);
+    slot.instance?.kill();
+    await this.#world.vacate(slot);
+    await elapsed(dice.between(OUTAGE_MS.least, OUTAGE_MS.most));
+    await this.#world.startInstance(slot);
+    this.#note(`starts server-${slot.index}`);
+  }
+
+  async #drain(slot: Slot): Promise<void> {
+    await this.#eventually('a server to drain', () => slot.instance?.isServing === true);
+    this.#note(`drains server-${slot.index}`);
+    const unsaved = await slot.instance?.drain();
+    this.#note(`server-${slot.index} has ended, unsaved: ${unsaved?.join() || 'nothing'}`);
+    await this.#world.vacate(slot);
+    await this.#world.startInstance(slot);
+  }
+
+  /** Everybody leaves until every server has let go of every session. */
+  async #idle(): Promise<void> {
+    const { authors, slots, trace } = this.#world;
+    const released = trace.counts['sessions let go'] ?? 0;
+    const unblocks = authors.map(({ proxy }) => proxy.block());
+    for (const { proxy } of authors) proxy.cut();
+    const probes = slots.flatMap((slot) => slot.probes);
+    for (const probe of probes) probe.pause();
+    this.#note('everybody leaves');
+    await this.#eventually('sessions to be closed', () => {
+      return (trace.counts['sessions let go'] ?? 0) > released && slots.every(({ open }) => open.size === 0);
+    }).finally(() => {
+      for (const unblock of unblocks) unblock();
+      for (const probe of probes) probe.resume();
+    });
+    this.#note('everybody may come back');
+  }
+
+  /** A second server starts on the same store while the first one is still there and, perhaps, cannot save. */
+  async #takeOver(ms: number, isStalled: boolean): Promise<void> {
+    const world = this.#world;
+    const old = world.activeSlot;
+    await this.#eventually('a server to replace', () => old.instance?.isServing === true);
+    old.store.isStalled = isStalled;
+    await world.startInstance(world.standbySlot);
+    world.switchOver();
+    this.#note(`server-${world.activeSlot.index} takes over${isStalled ? ', the old one saves late' : ''}`);
+    const port = old.instance?.port ?? 0;
+    await elapsed(ms);
+    old.store.isStalled = false;
+    await elapsed(ms);
+    // What a load balancer does about a server that is not ready.
+    for (const { proxy } of world.authors) proxy.cutFrom(port);
+    this.#note(`server-${old.index} is retired`);
+    await old.instance?.drain();
+    await world.vacate(old);
+  }
+
+  // ————— order and store
+
+  async #disturb(fault: PlannedFault, counted: string, change: Partial<OrderingFaults>): Promise<void> {
+    const { trace } = this.#world;
+    const slot = this.#slot(fault);
+    const before = trace.counts[counted] ?? 0;
+    const healthy = { ...slot.ordering };
+    Object.assign(slot.ordering, change);
+    this.#note(`${fault.kind} at server-${slot.index}`);
+    await elapsed(fault.ms);
+    await this.#eventually(counted, () => (trace.counts[counted] ?? 0) > before);
+    const back = Object.fromEntries(Object.keys(change).map((name) => [name, Reflect.get(healthy, name)]));
+    Object.assign(slot.ordering, back);
+    this.#note(`${fault.kind} at server-${slot.index} is over`);
+  }
+
+  /** Appends come only where clients are, so these happen at every server. */
+  async #delayReplies(ms: number): Promise<void> {
+    const { trace, slots } = this.#world;
+    const before = trace.counts['late replies'] ?? 0;
+    for (const { ordering } of slots) ordering.replyDelayMs = 40;
+    this.#note('replies of the order are late');
+    await elapsed(ms);
+    await this.#eventually('an append', () => (trace.counts['late replies'] ?? 0) > before);
+    for (const { ordering } of slots) ordering.replyDelayMs = 0;
+    this.#note('replies of the order are in time again');
+  }
+
+  async #loseReplies(count: number): Promise<void> {
+    const { trace, slots } = this.#world;
+    const before = trace.counts['lost replies'] ?? 0;
+    for (const { ordering } of slots) ordering.repliesToLose = count;
+    this.#note(`up to ${count} replies of the order to each server are lost`);
+    await this.#eventually('an accepted append', () => (trace.counts['lost replies'] ?? 0) > before);
+    await elapsed(LOSING_MS);
+    for (const { ordering } of slots) ordering.repliesToLose = 0;
+  }
+
+  async #vanish({ sessionId, hotLog }: Session): Promise<void> {
+    await this.#eventually('a hot log to lose', () => hotLog.vanish());
+    this.#note(`the hot log of ${sessionId} vanishes`);
+  }
+
+  async #fallBack({ sessionId, hotLog }: Session, entries: number): Promise<void> {
+    let lost = 0;
+    await this.#eventually('entries to lose', () => {
+      lost = hotLog.fallBack(entries);
+      return lost > 0;
+    });
+    this.#note(`the hot log of ${sessionId} falls back by ${lost} entries`);
+  }
+
+  async #refuseSaves({ index, store }: Slot, refuses: 'written' | 'unwritten', ms: number): Promise<void> {
+    const { trace } = this.#world;
+    const counted = refuses === 'written' ? 'written and refused by the store' : 'refused by the store';
+    const before = trace.counts[counted] ?? 0;
+    store.refuses = refuses;
+    this.#note(`the store refuses server-${index}, ${refuses}`);
+    await elapsed(ms);
+    await this.#eventually('something to refuse', () => (trace.counts[counted] ?? 0) > before);
+    store.refuses = null;
+    this.#note(`the store takes from server-${index} again`);
+  }
+
+  async #stallSaves({ index, store }: Slot, ms: number): Promise<void> {
+    const { trace } = this.#world;
+    const before = trace.counts['stalled saves'] ?? 0;
+    store.isStalled = true;
+    this.#note(`saves of server-${index} stall`);
+    await elapsed(ms);
+    await this.#eventually('a save to stall', () => (trace.counts['stalled saves'] ?? 0) > before);
+    store.isStalled = false;
+    this.#note(`saves of server-${index} go on`);
+  }
+
+  // ————— readers
+
+  /** Of a json document, an author offers a snapshot; Yjs documents get theirs from the server. */
+  async #snapshot(author: Author, { sessionId, format }: Session): Promise<void> {
+    if (format === 'yjs') {
+      return this.#eventually('a snapshot', async () => {
+        return (await this.#world.truth.snapshots.latest(sessionId)) !== null;
+      });
+    }
+    await this.#eventually('a snapshot to be taken', async () => {
+      const writer = author.writers.find(({ session }) => session.sessionId === sessionId);
+      if (!writer?.session.isLive) return false;
+      const { session, record } = writer;
+      const at = record.chain.markAtOrBelow(session.savedMark.seq);
+      if (at.seq === 0) return false;
+      await session.offerSnapshot(at, { ids: record.idsUpTo(at.seq) });
+      this.#note(`${author.name} offers a snapshot of ${sessionId} at ${at.seq}`);
+      return true;
+    });
+  }
+
+  async #newcomer(): Promise<void> {
+    const { name } = await this.#world.addAuthor('reads');
+    this.#note(`${name} comes to read`);
+  }
+
+  // ————— details
+
+  #oneByOne(run: () => Promise<void>): Promise<void> {
+    const done = this.#servers.then(run);
+    this.#servers = done.catch(() => {});
+    return done;
+  }
+
+  #author({ kind, author }: PlannedFault): Author {
+    const { authors } = this.#world;
+    const able = kind === 'reload' ? authors.filter(({ canReload }) => canReload) : authors;
+    return pickBy(able, author);
+  }
+
+  #slot({ slot }: PlannedFault): Slot {
+    const { plan, slots, activeSlot } = this.#world;
+    return plan.mode === 'process' ? activeSlot : pickBy(slots, slot);
+  }
+
+  #session({ session }: PlannedFault): Session {
+    return pickBy(this.#world.sessions, session);
+  }
+
+  #note(text: string): void {
+    this.#world.trace.note(text);
+  }
+
+  #eventually(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
+    return eventually(what, check, CHANCE_DEADLINE_MS);
+  }
+}
+
+function pickBy<Item>(items: readonly Item[], number: number): Item {
+  const item = items[number % items.length];
+  if (item === undefined) throw new Error('there is nothing to pick from');
+  return item;
+}

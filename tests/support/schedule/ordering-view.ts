@@ -1,0 +1,190 @@
+import type { AppendResult, EventOrdering, Hint, Submission } from '../../../src/ordering/event-ordering';
+import type { ClientRow } from '../../../src/protocol/entry';
+import { FlowError } from '../../../src/protocol/errors';
+import type { Mark, Position } from '../../../src/protocol/positions';
+import type { Dice } from './dice';
+import { elapsed, Pipe } from './pipe';
+import type { Severance } from './severance';
+import type { Trace } from './trace';
+
+/** What goes wrong between one instance and the order, for as long as it is set. */
+export interface OrderingFaults {
+  /** Shares of the hints. */
+  hintLoss: number;
+  hintDoubling: number;
+  hintReordering: number;
+  /** Every hint is late by up to so much. */
+  hintDelayMs: number;
+  /** Every request is refused. */
+  isAway: boolean;
+  /** So many appends are ordered, but nobody is told. */
+  repliesToLose: number;
+  /** Answers to appends are late by up to so much. */
+  replyDelayMs: number;
+}
+
+export const noOrderingFaults = (): OrderingFaults => ({
+  hintLoss: 0,
+  hintDoubling: 0,
+  hintReordering: 0,
+  hintDelayMs: 0,
+  isAway: false,
+  repliesToLose: 0,
+  replyDelayMs: 0,
+});
+
+/** Share of entries that are announced without their content, as those too large for a hint are. */
+const BARE_HINTS = 0.1;
+
+interface ViewOptions {
+  readonly logOf: (sessionId: string) => EventOrdering;
+  readonly scope: EventOrdering['scope'];
+  /** Whether there is a network between: answers and hints take their time. */
+  readonly isRemote: boolean;
+  readonly faults: OrderingFaults;
+  readonly severance: Severance;
+  readonly dice: Dice;
+  readonly trace: Trace;
+  readonly onRelease: (sessionId: string) => void;
+}
+
+/**
+ * The order as one instance sees it: requests and their answers in order on one line, hints in order on another, as with a
+ * remote backend; until the faults are set otherwise, or the instance is no more.
+ */
+export class OrderingView implements EventOrdering {
+  readonly scope: EventOrdering['scope'];
+  readonly #options: ViewOptions;
+  readonly #requests = new Pipe();
+  readonly #replies = new Pipe();
+  readonly #hints = new Pipe();
+
+  constructor(options: ViewOptions) {
+    this.#options = options;
+    this.scope = options.scope;
+  }
+
+  describe(sessionIds: readonly string[]): ReturnType<EventOrdering['describe']> {
+    const { logOf } = this.#options;
+    return this.#ask(async () => {
+      const logs = await Promise.all(sessionIds.map((sessionId) => logOf(sessionId).describe([sessionId])));
+      return logs.map(([log]) => log ?? null);
+    });
+  }
+
+  seed(sessionId: string, epoch: number, head: Mark): Promise<boolean> {
+    return this.#ask(() => this.#log(sessionId).seed(sessionId, epoch, head));
+  }
+
+  admit(
+    sessionId: string,
+    epoch: number,
+    clientId: string,
+    stored: ClientRow | null,
+  ): Promise<{ lastClientSeq: number } | 'wrong-epoch'> {
+    return this.#ask(() => this.#log(sessionId).admit(sessionId, epoch, clientId, stored));
+  }
+
+  async append(sessionId: string, submission: Submission): Promise<AppendResult> {
+    const { faults, trace, dice } = this.#options;
+    let isLost = false;
+    const result = await this.#ask(async () => {
+      const appended = await this.#log(sessionId).append(sessionId, submission);
+      if (appended.status === 'accepted' && faults.repliesToLose > 0) {
+        faults.repliesToLose -= 1;
+        isLost = true;
+        trace.count('lost replies');
+      }
+      return appended;
+    });
+    if (faults.replyDelayMs > 0) {
+      trace.count('late replies');
+      await elapsed(dice.between(1, faults.replyDelayMs));
+      this.#demandAlive();
+    }
+    if (isLost) throw unavailable();
+    return result;
+  }
+
+  read(sessionId: string, afterSeq: number, maxBytes: number): ReturnType<EventOrdering['read']> {
+    return this.#ask(() => this.#log(sessionId).read(sessionId, afterSeq, maxBytes));
+  }
+
+  markSaved(sessionId: string, saved: Position): Promise<void> {
+    return this.#ask(() => this.#log(sessionId).markSaved(sessionId, saved));
+  }
+
+  async follow(sessionId: string, onHint: (hint: Hint) => void): Promise<() => Promise<void>> {
+    const { severance } = this.#options;
+    const unfollow = await this.#ask(() => this.#log(sessionId).follow(sessionId, (hint) => this.#hear(hint, onHint)));
+    // A subscription ends with the connection it was made on.
+    severance.onSevered(() => void unfollow());
+    return unfollow;
+  }
+
+  release(sessionId: string): Promise<void> {
+    return this.#ask(async () => {
+      await this.#log(sessionId).release(sessionId);
+      this.#options.onRelease(sessionId);
+    });
+  }
+
+  #log(sessionId: string): EventOrdering {
+    return this.#options.logOf(sessionId);
+  }
+
+  async #ask<Answer>(run: () => Promise<Answer>): Promise<Answer> {
+    const { isRemote, faults, trace } = this.#options;
+    if (isRemote) await this.#requests.pass(this.#latencyMs());
+    this.#demandAlive();
+    if (faults.isAway) {
+      trace.count('refused by the order');
+      throw unavailable();
+    }
+    const [answer] = await Promise.all([run(), isRemote ? this.#replies.pass(this.#latencyMs()) : undefined]);
+    this.#demandAlive();
+    return answer;
+  }
+
+  #hear(hint: Hint, onHint: (hint: Hint) => void): void {
+    const { isRemote, faults, dice, trace } = this.#options;
+    if (!isRemote) return this.#tell(hint, onHint);
+    if (dice.chance(faults.hintLoss)) return trace.count('lost hints');
+    const news = hint.kind === 'entry' && dice.chance(BARE_HINTS) ? bare(hint) : hint;
+    let delayMs = this.#latencyMs();
+    if (faults.hintDelayMs > 0) {
+      trace.count('late hints');
+      delayMs = dice.between(1, faults.hintDelayMs);
+    }
+    if (dice.chance(faults.hintReordering)) {
+      trace.count('reordered hints');
+      void elapsed(dice.between(2, 30)).then(() => this.#tell(news, onHint));
+    } else {
+      void this.#hints.pass(delayMs).then(() => this.#tell(news, onHint));
+    }
+    if (dice.chance(faults.hintDoubling)) {
+      trace.count('doubled hints');
+      void elapsed(dice.between(0, 30)).then(() => this.#tell(news, onHint));
+    }
+  }
+
+  #tell(hint: Hint, onHint: (hint: Hint) => void): void {
+    if (!this.#options.severance.isSevered) onHint(hint);
+  }
+
+  #latencyMs(): number {
+    const { dice } = this.#options;
+    return dice.chance(0.9) ? 0 : dice.between(1, 4);
+  }
+
+  #demandAlive(): void {
+    if (this.#options.severance.isSevered) throw unavailable();
+  }
+}
+
+const bare = ({ entry: { epoch, seq, tag } }: Extract<Hint, { kind: 'entry' }>): Hint => ({
+  kind: 'head',
+  head: { epoch, seq, tag },
+});
+
+const unavailable = (): FlowError => new FlowError('BACKEND_UNAVAILABLE', undefined, { retryAfterMs: 5 });

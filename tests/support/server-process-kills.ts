@@ -1,0 +1,170 @@
+import { silentLogger } from '../../src/lib/logger';
+import { entryTag } from '../../src/ordering/tag';
+import type { Entry } from '../../src/protocol/entry';
+import { LmdbDocumentStore } from '../../src/storage/lmdb/lmdb-document-store';
+import type { EditId } from '../../src/tools/replay-author';
+import { replay, type ReplayReport, type RunningReplay } from '../../src/tools/replay-run';
+import type { History } from '../../src/tools/traces';
+import { eventually } from './eventually';
+import { seededRandom } from './random';
+import { portToComeBackTo, type Processes, type ServerProcess, type Variables } from './server-process';
+
+/** Operations that nobody was told are saved, at each kill. */
+export const MIN_UNSAVED = 50;
+
+/** What was found at one kill. */
+export interface Kill {
+  /** Operations that were delivered and of which nobody was told that they are saved. */
+  readonly unsaved: number;
+  /** Those of them that the store did not have: they died with the process. */
+  readonly lost: number;
+  /** What contradicts "saved means saved": empty. */
+  readonly broken: readonly string[];
+}
+
+export interface KilledReplay {
+  readonly report: ReplayReport;
+  readonly kills: readonly Kill[];
+  /** The last one, still running. */
+  readonly server: ServerProcess;
+}
+
+interface KillingOptions {
+  readonly processes: Processes;
+  readonly seed: number;
+  readonly history: History;
+  readonly kills: number;
+  readonly env?: Variables;
+  readonly command?: readonly string[];
+  readonly stallMs?: number;
+}
+
+/** Long enough that hundreds of operations are unsaved most of the time. */
+const SAVE_INTERVAL_MS = 400;
+/** Clients are back soon after the server: the test is about what they bring, not about how they wait. */
+const BACKOFF = { firstMs: 50, ceilingMs: 500 };
+
+/** Replays a history against a server that is killed again and again, at moments that the seed chooses. */
+export async function replayWithKills(options: KillingOptions): Promise<KilledReplay> {
+  const { processes, seed, history, env, command, stallMs = 30_000 } = options;
+  const documents = await processes.directory();
+  const port = await portToComeBackTo();
+  const start = (): Promise<ServerProcess> =>
+    processes.startServer({
+      documents,
+      port,
+      env: { SAVE_INTERVAL_MS: String(SAVE_INTERVAL_MS), LOG_LEVEL: 'info', ...env },
+      ...(command ? { command } : {}),
+    });
+  let server = await start();
+  const random = seededRandom(seed);
+  const kills: Kill[] = [];
+
+  async function killAll(running: RunningReplay): Promise<void> {
+    const { register } = running;
+    const unsavedNow = countUnsaved(running);
+    for (let kill = 1; kill <= options.kills; kill += 1) {
+      // Spread over the history, so that the last kill comes well before its end.
+      const from = (history.edits.length * (kill - 0.5 + random() / 2)) / (options.kills + 1);
+      const unsaved = MIN_UNSAVED + Math.floor(random() * MIN_UNSAVED * 2);
+      await eventually(
+        `kill ${kill}: ${unsaved} operations are unsaved`,
+        () => register.problems.length > 0 || (headOf(running) >= from && unsavedNow() >= unsaved),
+        60_000,
+      );
+      // A replay that has gone wrong goes no further; what it found is in its report.
+      if (register.problems.length > 0) return;
+      // No await between what is counted and the kill.
+      const counted = unsavedNow();
+      const head = headOf(running);
+      server.signal('SIGKILL');
+      const saved = [...register.saved];
+      await server.ended;
+      const stored = await readStore(documents, running.sessionId);
+      kills.push({
+        unsaved: counted,
+        lost: head - (stored.at(-1)?.seq ?? 0),
+        broken: contradictions(running, saved, stored),
+      });
+      server = await start();
+    }
+  }
+
+  let killing: Promise<void> | undefined;
+  const report = await replay({
+    url: server.url,
+    history,
+    perSecond: null,
+    backoff: BACKOFF,
+    stallMs,
+    onStarted: (running) => {
+      killing = killAll(running).catch((fault: unknown) => {
+        running.register.problem(`the kills stopped: ${String(fault)}`);
+        throw fault;
+      });
+      // It is awaited below; until then its fault is the replay's problem.
+      killing.catch(() => {});
+    },
+  });
+  await killing;
+  return { report, kills, server };
+}
+
+/** The furthest anybody has come. */
+const headOf = ({ authors, reader }: RunningReplay): number =>
+  Math.max(...[reader, ...authors].map(({ head }) => head.seq));
+
+/** Counts what was delivered to somebody and not told to be saved to anybody. */
+function countUnsaved(running: RunningReplay): () => number {
+  let savedSeq = 0;
+  for (const session of [running.reader, ...running.authors]) {
+    session.on('saved', ({ seq }) => {
+      savedSeq = Math.max(savedSeq, seq);
+    });
+  }
+  return () => headOf(running) - savedSeq;
+}
+
+/** Everything a directory holds of a session, read while no server runs. */
+export async function readStore(directory: string, sessionId: string): Promise<readonly Entry[]> {
+  const store = new LmdbDocumentStore({ directory, durability: 'fsync', log: silentLogger });
+  await store.start();
+  try {
+    return await store.operationLog.readAfter(sessionId, 0, Number.MAX_SAFE_INTEGER);
+  } finally {
+    await store.stop();
+  }
+}
+
+/** What the store says against what clients were told before the kill. */
+function contradictions(
+  { authors, reader, register }: RunningReplay,
+  told: readonly EditId[],
+  stored: readonly Entry[],
+): string[] {
+  const found: string[] = [];
+  const next = authors.map(() => 0);
+  let prevTag = '';
+  let prevSeq = 0;
+  for (const entry of stored) {
+    if (entry.seq !== prevSeq + entry.count || entry.prevTag !== prevTag || entryTag(entry) !== entry.tag)
+      found.push(`the stored history is broken at ${entry.seq}`);
+    prevTag = entry.tag;
+    prevSeq = entry.seq;
+    for (const operation of JSON.parse(entry.operations)) {
+      const edit = register.find(entry.clientId, operation);
+      if (!edit) found.push(`the store has an operation nobody made at ${entry.seq}`);
+      else if (edit.ordinal !== next[edit.author])
+        found.push(`edit ${edit.ordinal} of author ${edit.author} is stored where ${next[edit.author]} belongs`);
+      else next[edit.author] = edit.ordinal + 1;
+    }
+  }
+  for (const { author, ordinal } of told)
+    if (ordinal >= (next[author] ?? 0))
+      found.push(`edit ${ordinal} of author ${author} was said to be saved and is not in the store`);
+  for (const { savedMark } of [reader, ...authors]) {
+    if (savedMark.seq > 0 && stored.find(({ seq }) => seq === savedMark.seq)?.tag !== savedMark.tag)
+      found.push(`position ${savedMark.seq} was said to be saved and is not in the store`);
+  }
+  return found;
+}

@@ -1,0 +1,112 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import {
+  launch,
+  listening,
+  type Ended,
+  type LaunchedProcess,
+  type ServerProcess,
+} from '../../src/tools/server-process';
+
+export type { Ended, LaunchedProcess, ServerProcess } from '../../src/tools/server-process';
+
+export const ROOT = join(__dirname, '../..');
+/** What users run. `npm test` builds it first. */
+export const SERVER = join(ROOT, 'dist/src/main.js');
+export const REPLAY = join(ROOT, 'dist/src/tools/replay.js');
+
+/** Programs like strace and bash are found through it. */
+const { PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' } = process.env;
+
+export type Variables = Readonly<Record<string, string>>;
+
+export interface ServerOptions {
+  /** Where documents are kept. */
+  readonly documents: string;
+  /** A free one unless told. */
+  readonly port?: number;
+  readonly env?: Variables;
+  /** Another program than the built server, or one around it. */
+  readonly command?: readonly string[];
+}
+
+/** Processes and directories of one test file; `clean` ends and removes what is left of them. */
+export class Processes {
+  readonly #processes: LaunchedProcess[] = [];
+  readonly #directories: string[] = [];
+
+  async directory(): Promise<string> {
+    const directory = await mkdtemp(join(tmpdir(), 'flow-process-'));
+    this.#directories.push(directory);
+    return directory;
+  }
+
+  /** Runs a program of this project's to its end. */
+  async run(
+    script: string,
+    args: readonly string[],
+    options: { env?: Variables; cwd?: string } = {},
+  ): Promise<Ended & { output: string }> {
+    const launched = await this.launch([process.execPath, script, ...args], options);
+    const ended = await launched.ended;
+    return { ...ended, output: launched.lines.join('\n') };
+  }
+
+  async launch(
+    command: readonly string[],
+    { env = {}, cwd }: { env?: Variables; cwd?: string } = {},
+  ): Promise<LaunchedProcess> {
+    const launched = await launch({ command, env: { PATH, ...env }, cwd: cwd ?? (await this.directory()) });
+    this.#processes.push(launched);
+    return launched;
+  }
+
+  /** A server on this machine only; resolves when it listens. */
+  async startServer({ documents, port = 0, env = {}, command }: ServerOptions): Promise<ServerProcess> {
+    const launched = await this.launch(command ?? [process.execPath, SERVER], {
+      env: { HOST: '127.0.0.1', PORT: String(port), DOCUMENT_DIR: documents, ...env },
+    });
+    return listening(launched);
+  }
+
+  async clean(): Promise<void> {
+    await Promise.all(this.#processes.splice(0).map((launched) => launched.end('SIGKILL')));
+    for (const directory of this.#directories.splice(0)) await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Below the range from which systems take ports for outgoing connections: nobody takes it while its server is down. */
+const RESTART_PORTS = { from: 20_000, to: 32_000 };
+
+/** A port for a server that is restarted on it. */
+export async function portToComeBackTo(): Promise<number> {
+  for (;;) {
+    const port = RESTART_PORTS.from + Math.floor(Math.random() * (RESTART_PORTS.to - RESTART_PORTS.from));
+    const server = createServer();
+    server.listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
+}
+
+/** GET, read with the schema of the reply. */
+export async function ask<S extends z.ZodType>(url: string, schema: S): Promise<{ status: number; body: z.output<S> }> {
+  const response = await fetch(url);
+  return { status: response.status, body: schema.parse(await response.json()) };
+}
+
+/** Process ids of a process's children. */
+export async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return text.split(' ').filter(Boolean).map(Number);
+}
