@@ -13,6 +13,8 @@ export interface FanOutSizes {
   readonly rounds: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
+  /** Between two measurements: the last frames, the last flush. */
+  readonly settleMs: number;
 }
 
 export const FAN_OUT: FanOutSizes = {
@@ -22,6 +24,7 @@ export const FAN_OUT: FanOutSizes = {
   rounds: 3,
   warmUpMs: 4_000,
   measureMs: 10_000,
+  settleMs: 500,
 };
 
 interface Measurement {
@@ -45,8 +48,6 @@ interface Measurement {
   readonly rssMiB: number;
 }
 
-/** Between two rates and before reading what came: the last frames, the last flush. */
-const SETTLE_MS = 500;
 const DELIVERY_DEADLINE_MS = 15_000;
 const MIB = 2 ** 20;
 
@@ -82,7 +83,7 @@ async function measureSystem(
     const measurements: Measurement[] = [];
     for (const rate of sizes.rates) {
       await until(DELIVERY_DEADLINE_MS, 'every edit to reach every client', () => crowd.isComplete());
-      await elapse(SETTLE_MS);
+      await elapse(sizes.settleMs);
       crowd.beginWindow();
       const before = await server.ask('usage');
       const startedAt = performance.now();

@@ -11,9 +11,11 @@ export interface MemorySizes {
   readonly connections: number;
   readonly sessions: number;
   readonly rounds: number;
+  /** Before looking: what was begun is finished, and the collector has something to find. */
+  readonly settleMs: number;
 }
 
-export const MEMORY: MemorySizes = { connections: 2_000, sessions: 5_000, rounds: 3 };
+export const MEMORY: MemorySizes = { connections: 2_000, sessions: 5_000, rounds: 3, settleMs: 1_500 };
 
 interface Growth {
   readonly what: string;
@@ -23,7 +25,6 @@ interface Growth {
   readonly heapKiBEach: number;
 }
 
-const SETTLE_MS = 1_500;
 /** Before counting, so that what a server sets up once is not counted as its connections'. */
 const WARM_UP_SHARE = 0.1;
 const KIB = 1_024;
@@ -50,7 +51,7 @@ export async function memory(sizes: MemorySizes): Promise<Report> {
   const growths: Growth[] = [];
   for (let round = 0; round < sizes.rounds; round += 1) {
     for (const { what, system, grow, count } of GROWTHS) {
-      growths.push({ what, round, ...(await measure(system, grow, count(sizes))) });
+      growths.push({ what, round, ...(await measure(system, grow, count(sizes), sizes.settleMs)) });
     }
   }
   const of = (what: string): Growth[] => growths.filter((one) => one.what === what);
@@ -78,16 +79,21 @@ export async function memory(sizes: MemorySizes): Promise<Report> {
   };
 }
 
-async function measure(system: SystemName, grow: Grow, count: number): Promise<Omit<Growth, 'what' | 'round'>> {
+async function measure(
+  system: SystemName,
+  grow: Grow,
+  count: number,
+  settleMs: number,
+): Promise<Omit<Growth, 'what' | 'round'>> {
   const server = await MeasuredServer.start(system, { nodeFlags: ['--expose-gc'] });
   const first = Math.ceil(count * WARM_UP_SHARE);
   const closables: Closable[] = [];
   try {
     closables.push(...(await grow(server.port, first, 0)));
-    await elapse(SETTLE_MS);
+    await elapse(settleMs);
     const before = await server.ask('collect-garbage');
     closables.push(...(await grow(server.port, count, first)));
-    await elapse(SETTLE_MS);
+    await elapse(settleMs);
     const after = await server.ask('collect-garbage');
     return {
       emptyMiB: before.rssBytes / KIB / KIB,

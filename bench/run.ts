@@ -7,7 +7,7 @@ import { MEMORY, memory } from './memory';
 import { SESSIONS, sessions } from './sessions';
 import { describeMachine } from './harness/machine';
 import { FLOW_ENTRY, scratchDirectory } from './harness/paths';
-import { canPin, pinLoad } from './harness/pinning';
+import { isPinned, pinLoad } from './harness/pinning';
 import { type Report, toMarkdown, writeReport } from './harness/report';
 
 interface Benchmark {
@@ -19,13 +19,33 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   'fan-out': {
     run: () => fanOut(FAN_OUT),
     quick: () =>
-      fanOut({ sessions: 2, clientsPerSession: 2, rates: [20, 50], rounds: 1, warmUpMs: 100, measureMs: 300 }),
+      fanOut({
+        sessions: 2,
+        clientsPerSession: 2,
+        rates: [20, 50],
+        rounds: 1,
+        warmUpMs: 100,
+        measureMs: 300,
+        settleMs: 50,
+      }),
   },
   sessions: {
     run: () => sessions(SESSIONS),
-    quick: () => sessions({ open: [2, 20], perSecond: 100, connections: 3, rounds: 1, warmUpMs: 100, measureMs: 300 }),
+    quick: () =>
+      sessions({
+        open: [2, 20],
+        perSecond: 100,
+        connections: 3,
+        rounds: 1,
+        warmUpMs: 100,
+        measureMs: 300,
+        settleMs: 50,
+      }),
   },
-  memory: { run: () => memory(MEMORY), quick: () => memory({ connections: 20, sessions: 20, rounds: 1 }) },
+  memory: {
+    run: () => memory(MEMORY),
+    quick: () => memory({ connections: 20, sessions: 20, rounds: 1, settleMs: 50 }),
+  },
   join: { run: () => join(JOIN), quick: () => join({ edits: 1_000 }) },
 };
 
@@ -40,14 +60,15 @@ async function main(args: readonly string[]): Promise<void> {
 
   const machine = describeMachine();
   pinLoad();
-  if (!canPin) console.error('no taskset, or one core only: server and load share what there is');
+  if (!isPinned) console.error('no taskset, or one core only: server and load share what there is');
   for (const name of names) {
     const benchmark = BENCHMARKS[name];
     if (!benchmark) continue;
     const startedAt = performance.now();
     const report = await (isQuick ? benchmark.quick() : benchmark.run());
-    console.log(toMarkdown(isQuick ? `${name} (quick: the figures mean nothing)` : name, report, machine), '\n');
-    const file = writeReport(name, report, machine);
+    const title = isQuick ? `${name} (quick: the figures mean nothing)` : name;
+    console.log(toMarkdown(title, report, machine), '\n');
+    const file = writeReport(isQuick ? `quick-${name}` : name, report, machine);
     console.error(`${name}: ${((performance.now() - startedAt) / 1_000).toFixed(0)} s, ${file}`);
   }
 }

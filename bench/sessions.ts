@@ -13,6 +13,8 @@ export interface SessionSizes {
   readonly rounds: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
+  /** Between two measurements: the last frames, the last flush. */
+  readonly settleMs: number;
 }
 
 export const SESSIONS: SessionSizes = {
@@ -22,6 +24,7 @@ export const SESSIONS: SessionSizes = {
   rounds: 3,
   warmUpMs: 4_000,
   measureMs: 8_000,
+  settleMs: 1_000,
 };
 
 interface Measurement {
@@ -35,7 +38,6 @@ interface Measurement {
   readonly p99Ms: number;
 }
 
-const SETTLE_MS = 1_000;
 const DELIVERY_DEADLINE_MS = 15_000;
 
 export async function sessions(sizes: SessionSizes): Promise<Report> {
@@ -53,7 +55,7 @@ async function measure(open: number, round: number, sizes: SessionSizes): Promis
     await field.open(server.port, { sessions: open, connections: sizes.connections });
     await field.type({ perSecond: sizes.perSecond, durationMs: sizes.warmUpMs });
     await until(DELIVERY_DEADLINE_MS, 'every edit to come back', () => field.isComplete());
-    await elapse(SETTLE_MS);
+    await elapse(sizes.settleMs);
 
     const idleFrom = await server.ask('usage');
     const idleSince = performance.now();

@@ -7,8 +7,9 @@ export const BENCH = path.join(ROOT, 'bench');
 export const REPORTS = path.join(BENCH, 'reports');
 export const FLOW_ENTRY = path.join(ROOT, 'dist/src/main.js');
 
+/** This run's own, removed when it ends: runs do not get into each other's way. */
 export function scratchDirectory(): string {
-  const directory = path.join(REPORTS, 'scratch');
+  const directory = path.join(REPORTS, `scratch-${process.pid}`);
   mkdirSync(directory, { recursive: true });
   return directory;
 }

@@ -1,20 +1,29 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { availableParallelism } from 'node:os';
+import { readFileSync } from 'node:fs';
 
-/** The measured server has a core to itself; the load comes from another one. */
-const SERVER_CORE = '0';
-const LOAD_CORE = '1';
+/** The measured server has a core to itself; the load comes from another one. Undefined where that cannot be had. */
+const cores = twoCores();
 
-/** Whether processes can be kept on a core here: Linux with taskset and two cores. */
-export const canPin: boolean =
-  availableParallelism() >= 2 && spawnSync('taskset', ['--version'], { stdio: 'ignore' }).status === 0;
+export const isPinned: boolean = cores !== undefined;
 
-/** Puts this process, which makes the load, on its core. Whatever it starts later has to be told where to run. */
+/** Puts this process, which makes the load, on its core. What it starts is told where to run by `pinnedNode`. */
 export function pinLoad(): void {
-  if (canPin) execFileSync('taskset', ['-a', '-c', '-p', LOAD_CORE, String(process.pid)], { stdio: 'ignore' });
+  if (cores) execFileSync('taskset', ['-a', '-c', '-p', cores.load, String(process.pid)], { stdio: 'ignore' });
 }
 
-/** The command that runs `node …args` on the server's core, as the same process. */
+/** The command that runs `node …args` on the server's core, as the process that is started and no child of it. */
 export function pinnedNode(args: readonly string[]): [command: string, args: string[]] {
-  return canPin ? ['taskset', ['-c', SERVER_CORE, process.execPath, ...args]] : [process.execPath, [...args]];
+  return cores ? ['taskset', ['-c', cores.server, process.execPath, ...args]] : [process.execPath, [...args]];
+}
+
+/** Of the cores this process may use, the first two; undefined without Linux, taskset or a second core. */
+function twoCores(): { readonly server: string; readonly load: string } | undefined {
+  if (process.platform !== 'linux' || spawnSync('taskset', ['--version'], { stdio: 'ignore' }).status !== 0) return;
+  // Such as `0-3,8`.
+  const allowed = /^Cpus_allowed_list:\s*(.+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
+  const [server, load] = allowed.split(',').flatMap((range) => {
+    const [first = Number.NaN, last = first] = range.split('-').map(Number);
+    return first === last ? [first] : [first, first + 1];
+  });
+  return server === undefined || load === undefined ? undefined : { server: String(server), load: String(load) };
 }

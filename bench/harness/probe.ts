@@ -30,6 +30,9 @@ process.on('message', (question: Question) => {
   }
 });
 
+// Nobody is left who could stop this server, or who cares.
+process.on('disconnect', () => process.exit());
+
 function tell(id: number, more: { maxDelayMs?: number }): void {
   const { user, system } = process.cpuUsage();
   const { rss, heapUsed } = process.memoryUsage();

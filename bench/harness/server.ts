@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { buildSync } from 'esbuild';
 import { within } from './deadline';
-import { BENCH, FLOW_ENTRY, REPORTS, scratchDirectory } from './paths';
+import { BENCH, FLOW_ENTRY, scratchDirectory } from './paths';
 import { pinnedNode } from './pinning';
 import type { Answer, Question } from './probe-protocol';
 
@@ -99,7 +99,7 @@ function entryOf(system: SystemName): string {
 
 /** Plain JavaScript, as Flow is when it runs: a loader in the process would count as the relay's memory. */
 function compiled(file: string): string {
-  const outfile = path.join(REPORTS, 'compiled', file.replace(/\.ts$/, '.js'));
+  const outfile = path.join(scratchDirectory(), 'compiled', file.replace(/\.ts$/, '.js'));
   buildSync({
     entryPoints: [path.join(BENCH, file)],
     outfile,

@@ -21,6 +21,8 @@ export class DeliveredHistory {
   #marks: Mark[] = [];
   /** Entries after `#savedMark`. */
   #unsaved: DeliveredEntry[] = [];
+  /** Entries that were delivered and that a fork put in question, until the server tells what it has instead. */
+  #doubtful: DeliveredEntry[] = [];
 
   get epoch(): number {
     return this.#epoch;
@@ -46,6 +48,7 @@ export class DeliveredHistory {
     this.#savedSeq = mark.seq;
     this.#marks = [];
     this.#unsaved = [];
+    this.#doubtful = [];
   }
 
   underEpoch(epoch: number): void {
@@ -81,15 +84,32 @@ export class DeliveredHistory {
     this.#forgetSaved();
   }
 
-  /** Takes back everything after `base` and answers it; null where `base` is no mark of this history. */
-  rollBackTo(base: Mark): DeliveredEntry[] | null {
+  /** Whether the document still shows entries that may be void. */
+  get isInDoubt(): boolean {
+    return this.#doubtful.length > 0;
+  }
+
+  /** Puts everything after `base` in question. False: `base` is no mark of this history. */
+  rollBackTo(base: Mark): boolean {
     const index = this.#marks.findIndex((mark) => isSameMark(mark, base));
-    if (index < 0 && !isSameMark(base, this.#savedMark)) return null;
+    if (index < 0 && !isSameMark(base, this.#savedMark)) return false;
     this.#marks.length = index + 1;
     this.#head = base;
     this.#savedSeq = Math.min(this.#savedSeq, base.seq);
     const kept = this.#unsaved.findIndex((entry) => entry.seq > base.seq);
-    return kept < 0 ? [] : this.#unsaved.splice(kept);
+    if (kept >= 0) this.#doubtful.unshift(...this.#unsaved.splice(kept));
+    return true;
+  }
+
+  /**
+   * Compares what the server has with what is in question: the base of a fork is the last mark both sides can name, and mostly
+   * more than that is the same. Answers how many of the entries are known already, and what turned out to be void.
+   */
+  reconcile(entries: readonly WireEntry[], isAll: boolean): { known: number; lost: readonly DeliveredEntry[] } {
+    const different = entries.findIndex((entry, index) => !isSameEntry(entry, this.#doubtful[index]));
+    const known = different < 0 ? entries.length : different;
+    this.#doubtful.splice(0, known);
+    return { known, lost: known < entries.length || isAll ? this.#doubtful.splice(0) : [] };
   }
 
   #forgetSaved(): void {
@@ -99,4 +119,10 @@ export class DeliveredHistory {
     const firstKept = this.#unsaved.findIndex((entry) => entry.seq > this.#savedMark.seq);
     this.#unsaved.splice(0, firstKept < 0 ? this.#unsaved.length : firstKept);
   }
+}
+
+function isSameEntry(one: WireEntry, other: WireEntry | undefined): boolean {
+  if (other === undefined || one.seq !== other.seq) return false;
+  const isSameBatch = one.clientId === other.clientId && one.clientSeq === other.clientSeq;
+  return isSameBatch && JSON.stringify(one.operations) === JSON.stringify(other.operations);
 }

@@ -39,10 +39,10 @@ export interface SessionEvents {
    */
   reset: { readonly snapshot: WireSnapshot | null; readonly stateVector: string | null };
   /**
-   * Entries after `base` are void: the server died before it saved them. What history has instead follows as entries. Own
-   * operations among them are held again and sent again; own proposals are the editor's again.
+   * Entries after `seq` are void, because the server died before it saved them; what it has instead follows as entries. Own
+   * operations among them are held again and sent again. Own proposals are local changes of the editor again.
    */
-  fork: { readonly base: Mark; readonly rolledBack: readonly DeliveredEntry[] };
+  fork: { readonly seq: number; readonly rolledBack: readonly DeliveredEntry[] };
   /** Everything there was when we joined has been delivered; from here on changes come as they are made. */
   'caught-up': { readonly resume: 'start' | 'continue' | 'fork' };
   /** `saved` moved to this seq. */

@@ -240,7 +240,7 @@ export class FlowSession {
     if (this.#proposals.isOpen || pending.length + open.length > 0) {
       throw new FlowError('BAD_REQUEST', 'Something is on its way already: propose when its fate is known.');
     }
-    if (!this.#client || !this.#hasHistory) throw new FlowError('NOT_JOINED');
+    if (!this.#client || !this.#hasHistory || this.#history.isInDoubt) throw new FlowError('NOT_JOINED');
     const held = this.#demandRoom(operations);
     if (!isSameMark(base, this.head)) return { status: 'stale', head: this.head };
     const proposed = this.#proposals.open(this.#queue.holdProposal(held, base, this.#client.clientId));
@@ -375,26 +375,24 @@ export class FlowSession {
       this.#emitter.emit('reset', { snapshot: snapshot ?? null, stateVector: reply.stateVector ?? null });
     } else if (resume !== 'continue') {
       const { base } = resume.fork;
-      const rolledBack = this.#history.rollBackTo(base);
       // A base we never named: nothing is left but to begin anew.
-      if (!rolledBack) {
+      if (!this.#history.rollBackTo(base)) {
         this.#hasHistory = false;
         return false;
       }
       this.#queue.rollBackAfter(base.seq);
-      this.#emitter.emit('fork', { base, rolledBack });
     }
     this.#history.underEpoch(head.epoch);
     return true;
   }
 
-  #onPage({ entries, next, head }: Replies['operation:catch-up']): boolean {
+  #onPage({ entries, next, head, more }: Replies['operation:catch-up']): boolean {
     if (!this.#history.isContinuedBy(entries, next)) {
       this.#hasHistory = false;
       return false;
     }
     this.#history.underEpoch(head.epoch);
-    this.#deliver(entries, next);
+    this.#deliver(entries, next, !more);
     return true;
   }
 
@@ -493,7 +491,7 @@ export class FlowSession {
       return this.#membership.rejoin();
     }
     this.#history.underEpoch(epoch);
-    this.#deliver(entries, end);
+    this.#deliver(entries, end, true);
     if (this.isLive) this.#noteSaved(saved);
     this.#tellStatus();
   }
@@ -506,8 +504,9 @@ export class FlowSession {
     this.#tellStatus();
   }
 
-  #deliver(entries: readonly WireEntry[], end: Mark): void {
-    if (entries.length === 0) return this.#proposals.onDelivered(this.head);
+  /** `isAll`: the server has nothing beyond these. */
+  #deliver(entries: readonly WireEntry[], end: Mark, isAll: boolean): void {
+    const { known, lost } = this.#history.reconcile(entries, isAll);
     let isTaken = false;
     const delivered = entries.map((entry): DeliveredEntry => {
       const verdict = this.#queue.confirm(entry);
@@ -515,8 +514,10 @@ export class FlowSession {
       if (verdict === 'taken') isTaken = true;
       return { ...entry, origin: verdict === 'own' ? 'own' : 'remote' };
     });
+    const after = entries[known - 1]?.seq ?? this.head.seq;
     this.#history.append(delivered, end);
-    this.#emitter.emit('entries', { entries: delivered, head: end });
+    if (lost.length > 0) this.#emitter.emit('fork', { seq: after, rolledBack: lost });
+    if (known < delivered.length) this.#emitter.emit('entries', { entries: delivered.slice(known), head: end });
     this.#proposals.onDelivered(end);
     if (!this.isLive) return;
     if (isTaken) this.#membership.rejoin();

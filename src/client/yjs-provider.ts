@@ -184,8 +184,8 @@ export class FlowYjsProvider {
     this.#isFlushDue = false;
     if (this.#isDestroyed || this.#updates.length === 0) return;
     const update = mergeUpdates(this.#updates);
-    const isTaken = this.#submit(splitUpdate(update, MAX_UPDATE_BYTES));
-    this.#updates = isTaken ? [] : [update];
+    this.#updates = [];
+    if (!this.#submit(splitUpdate(update, MAX_UPDATE_BYTES))) this.#updates = [update];
     this.#tellUnsaved();
   }
 

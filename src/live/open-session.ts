@@ -655,6 +655,12 @@ export class OpenSession implements SaveClient {
     else if (this.#state.kind === 'reopening') this.#state = { kind: 'reopening', resumeAs: 'draining' };
   }
 
+  /** Tells the clients now what they would hear in a moment: the last entries, and how far all is saved. */
+  announce(): void {
+    this.#fanOut.flush();
+    this.#fanOut.announceSaved();
+  }
+
   /** Folds what gathered since the last snapshot, when a session ends. */
   async foldLast(): Promise<void> {
     if (this.#sinceSnapshot && this.#sinceSnapshot.entries > 0)
@@ -666,8 +672,7 @@ export class OpenSession implements SaveClient {
     if (this.#state.kind === 'closed') return this.ended;
     this.#state = { kind: 'closed', reason };
     const { sockets, ordering, saveDuty } = this.#services;
-    this.#fanOut.flush();
-    this.#fanOut.announceSaved();
+    this.announce();
     this.#fanOut.stop();
     if (reason === 'closed' || reason === 'moved') {
       for (const connectionId of this.#members.connectionIds()) {

@@ -94,6 +94,7 @@ export class OpenSessions {
     this.#isDraining = true;
     for (const session of this.#open.values()) session.drain();
     await isDoneWithin(clock, saver.settled(), deadlineMs);
+    for (const session of this.#open.values()) session.announce();
     return { unsavedSessions: saver.status().unsavedSessions };
   }
 

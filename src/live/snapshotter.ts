@@ -1,7 +1,7 @@
 import type { Logger } from '../lib/logger';
 import type { Clock } from '../lib/clock';
-import { markOf, weightOf, type Entry } from '../protocol/entry';
-import { GENESIS, type Mark } from '../protocol/positions';
+import { markBefore, markOf, weightOf, type Entry } from '../protocol/entry';
+import { GENESIS, isSameMark, type Mark } from '../protocol/positions';
 import type { DocumentFolder } from '../storage/document-folder';
 import type { OperationLog } from '../storage/operation-log';
 import type { Snapshots } from '../storage/snapshots';
@@ -80,8 +80,10 @@ export class Snapshotter {
       const entries = (async function* () {
         while (at.seq < target) {
           const page = await operationLog.readAfter(sessionId, at.seq, PAGE_BYTES);
+          const [first] = page;
           const last = page[page.length - 1];
-          if (!last) return;
+          // Another instance may have folded further and pruned meanwhile: a snapshot over the hole would lose what was in it.
+          if (!first || !last || !isSameMark(markBefore(first), at)) throw new Error('the history was pruned while it was folded');
           yield page;
           at = markOf(last);
         }

@@ -22,6 +22,8 @@ const WAITING_RETRY_MS = 250;
 /** Answers that take turns are long; none begins before the earlier ones are read up to this share of the bound. */
 const UNREAD_SHARE = 1 / 4;
 const UNREAD_POLL_MS = 10;
+/** Looking at a buffer costs as much as it holds; so many short answers cannot outgrow the bound by much. */
+const REQUESTS_PER_BACKLOG_CHECK = 64;
 /** Of a message that quotes what the client sent. */
 const MAX_MESSAGE_CHARS = 200;
 
@@ -46,6 +48,7 @@ export class Connection {
   readonly #log: Logger;
   #turn: Promise<void> = Promise.resolve();
   #waiting = 0;
+  #requests = 0;
 
   constructor(socket: Socket, user: User, options: ConnectionOptions) {
     this.#socket = socket;
@@ -54,6 +57,7 @@ export class Connection {
     this.#log = options.log.child({ connectionId: socket.id, userId: user.userId });
     socket.onAny((name: unknown, ...rest: unknown[]) => {
       if (typeof name === 'string' && Object.hasOwn(requests, name)) return;
+      if (!this.#isReading()) return;
       const last = rest.at(-1);
       const acknowledge = isAcknowledge(last) ? last : undefined;
       this.#refuse(new FlowError('BAD_REQUEST', 'There is no such event.'), String(name), acknowledge);
@@ -85,8 +89,8 @@ export class Connection {
       const respond: Respond<Name> = (reply) => {
         acknowledge?.({ status: 'ok', ...reply } satisfies Acknowledgement<Name>);
       };
+      if (!this.#isReading()) return;
       try {
-        this.#demandReading();
         const handled = handle(parse(name, body), respond);
         handled?.catch((fault: unknown) => this.#refuse(fault, name, acknowledge));
       } catch (fault) {
@@ -124,13 +128,15 @@ export class Connection {
     while (this.isAlive && backlogBytes() > slowConsumerBytes * UNREAD_SHARE) await pause(clock, UNREAD_POLL_MS);
   }
 
-  /** DL6, for who asks and asks and never reads the answers. */
-  #demandReading(): void {
+  /** DL6 for who asks and asks and never reads the answers: is cut off. */
+  #isReading(): boolean {
     const { telemetry, backlogBytes, slowConsumerBytes, cutOff } = this.#options;
-    if (backlogBytes() <= slowConsumerBytes) return;
+    this.#requests += 1;
+    if (this.#requests % REQUESTS_PER_BACKLOG_CHECK !== 0 || backlogBytes() <= slowConsumerBytes) return true;
     telemetry.slowConsumersCut.count += 1;
+    this.#log.info('slow consumer cut off');
     cutOff();
-    throw new FlowError('SLOW_CONSUMER');
+    return false;
   }
 
   #refuse(fault: unknown, name: string, acknowledge: Acknowledge | undefined): void {

@@ -81,7 +81,9 @@ export function collaborationServiceContract(backend: string, start: () => Promi
       await expect(one.close('notes')).rejects.toEqual(refusal('SESSION_NOT_FOUND'));
       await expect(one.rename('notes', 'x')).rejects.toEqual(refusal('SESSION_NOT_FOUND'));
       await expect(one.duplicate('notes', { createdBy: 'ada' })).rejects.toEqual(refusal('SESSION_NOT_FOUND'));
-      await expect(one.create({ sessionId: 'notes', format: 'yjs', createdBy: 'ada' })).rejects.toEqual(refusal('SESSION_EXISTS'));
+      await expect(one.create({ sessionId: 'notes', format: 'yjs', createdBy: 'ada' })).rejects.toEqual(
+        refusal('SESSION_EXISTS'),
+      );
     });
 
     test('a listing goes through all sessions in order of id, page by page', async () => {
@@ -120,7 +122,9 @@ export function collaborationServiceContract(backend: string, start: () => Promi
       expect(copy).toMatchObject({ title: 'Notes', format: 'json', createdBy: 'bob' });
       expect(copy.sessionId).not.toBe('source');
       expect(await other.get(copy.sessionId)).toEqual(copy);
-      expect((await operationLog.readAfter(copy.sessionId, 0, 1_000)).map(({ operations }) => operations)).toEqual(['["x"]']);
+      expect((await operationLog.readAfter(copy.sessionId, 0, 1_000)).map(({ operations }) => operations)).toEqual([
+        '["x"]',
+      ]);
       await operationLog.save([{ sessionId: 'source', epoch: 1, entries: [entryAfter({ after: entry })] }]);
       expect(await operationLog.head(copy.sessionId)).toMatchObject({ seq: 1 });
     });
@@ -131,7 +135,9 @@ export function collaborationServiceContract(backend: string, start: () => Promi
         sessionId: 'copy',
         title: 'Copy',
       });
-      await expect(one.duplicate('source', { sessionId: 'copy', createdBy: 'ada' })).rejects.toEqual(refusal('SESSION_EXISTS'));
+      await expect(one.duplicate('source', { sessionId: 'copy', createdBy: 'ada' })).rejects.toEqual(
+        refusal('SESSION_EXISTS'),
+      );
     });
   });
 }

@@ -5,6 +5,7 @@ import type { OperationLog } from '../../src/storage/operation-log';
 import {
   entriesAfter,
   entryAfter,
+  nth,
   openedSession,
   sessionRecord,
   storedEntries,
@@ -60,7 +61,7 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
       await openedSession(store.one, 'novel');
       const entries = entriesAfter(GENESIS, 3);
       await save('novel', 1, entries);
-      expect(await other.openEpoch('novel', 1, 0)).toEqual({ epoch: 2, ...markOf(entries[2]!) });
+      expect(await other.openEpoch('novel', 1, 0)).toEqual({ epoch: 2, ...markOf(nth(entries, 2)) });
     });
   });
 
@@ -97,23 +98,25 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
       expect(await log.head('nowhere')).toBeNull();
     });
 
-    test.each<[string, (stored: readonly Entry[]) => readonly Entry[]]>([
-      ['leaves a hole', ([, last]) => [entryAfter({ seq: 5, tag: last!.tag })]],
-      ['continues another history', ([, last]) => [entryAfter({ seq: last!.seq, tag: 'ffffffffffffffff' })]],
-      ['has another entry where one is stored', ([first]) => [entryAfter(markOf(first!), { operations: '["other"]' })]],
+    test.each<[string, (first: Entry, last: Entry) => readonly Entry[]]>([
+      ['leaves a hole', (_, last) => [entryAfter({ seq: 5, tag: last.tag })]],
+      ['continues another history', (_, last) => [entryAfter({ seq: last.seq, tag: 'ffffffffffffffff' })]],
+      ['has another entry where one is stored', (first) => [entryAfter(markOf(first), { operations: '["other"]' })]],
       ['has other entries from the beginning', () => entriesAfter(GENESIS, 3, { clientId: 'mallory-1' })],
-      ['straddles the stored head', ([first]) => [entryAfter(markOf(first!), { count: 3 })]],
+      ['straddles the stored head', (first) => [entryAfter(markOf(first), { count: 3 })]],
       ['ends inside a stored entry', () => [entryAfter(GENESIS, { count: 2 })]],
       [
         'has a hole in itself',
-        ([, last]) => [entryAfter(markOf(last!)), entryAfter({ seq: 4, tag: 'ffffffffffffffff' })],
+        (_, last) => [entryAfter(markOf(last)), entryAfter({ seq: 4, tag: 'ffffffffffffffff' })],
       ],
-      ['begins right and goes on wrong', ([, last]) => [entryAfter(markOf(last!)), entryAfter(markOf(last!))]],
+      ['begins right and goes on wrong', (_, last) => [entryAfter(markOf(last)), entryAfter(markOf(last))]],
     ])('[ST2] that %s has diverged and changes nothing', async (_, makeEntries) => {
-      const stored = [entryAfter(GENESIS), entryAfter(markOf(entryAfter(GENESIS)), { count: 2 })];
-      const head = markOf(stored[1]!);
+      const first = entryAfter(GENESIS);
+      const last = entryAfter(markOf(first), { count: 2 });
+      const stored = [first, last];
+      const head = markOf(last);
       await save('novel', 1, stored);
-      expect(await save('novel', 1, makeEntries(stored))).toEqual({ status: 'diverged', head });
+      expect(await save('novel', 1, makeEntries(first, last))).toEqual({ status: 'diverged', head });
       expect(await storedEntries(store.other, 'novel')).toEqual(stored);
       expect(await log.head('novel')).toEqual({ epoch: 1, ...head });
       expect(await log.clientRow('novel', 'alice-1')).toMatchObject({ seq: head.seq });
@@ -121,7 +124,7 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
 
     test('[ST2] passes over what is stored with the same tags and counts it as saved', async () => {
       const entries = entriesAfter(GENESIS, 5);
-      const saved = (length: number) => ({ status: 'saved', head: markOf(entries[length - 1]!) });
+      const saved = (length: number) => ({ status: 'saved', head: markOf(nth(entries, length - 1)) });
       expect(await save('novel', 1, entries.slice(0, 3))).toEqual(saved(3));
       expect(await save('novel', 1, entries.slice(0, 2))).toEqual(saved(3));
       expect(await save('novel', 1, entries.slice(1, 5))).toEqual(saved(5));
@@ -134,7 +137,7 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
       const results = await Promise.all(
         [log, other].map((node) => node.save([{ sessionId: 'novel', epoch: 1, entries }])),
       );
-      expect(results.flat()).toEqual(Array(2).fill({ status: 'saved', head: markOf(entries[3]!) }));
+      expect(results.flat()).toEqual(Array(2).fill({ status: 'saved', head: markOf(nth(entries, 3)) }));
       expect(await storedEntries(store.one, 'novel')).toEqual(entries);
     });
 
@@ -149,14 +152,14 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
         { sessionId: 'novel', epoch: 1, entries },
         { sessionId: 'diverged', epoch: 1, entries: entries.slice(1) },
         { sessionId: 'poem', epoch: 1, entries: [] },
-        { sessionId: 'novel', epoch: 1, entries: [entryAfter(markOf(entries[1]!))] },
+        { sessionId: 'novel', epoch: 1, entries: [entryAfter(markOf(nth(entries, 1)))] },
       ]);
       expect(results).toEqual([
         { status: 'fenced', epoch: 2 },
-        { status: 'saved', head: markOf(entries[1]!) },
+        { status: 'saved', head: markOf(nth(entries, 1)) },
         { status: 'diverged', head: GENESIS },
         { status: 'saved', head: GENESIS },
-        { status: 'saved', head: markOf(entryAfter(markOf(entries[1]!))) },
+        { status: 'saved', head: markOf(entryAfter(markOf(nth(entries, 1)))) },
       ]);
       expect(await storedEntries(store.one, 'fenced')).toEqual([]);
       expect(await storedEntries(store.one, 'diverged')).toEqual([]);
@@ -192,9 +195,9 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
       const entries = entriesAfter(GENESIS, 50);
       await save('novel', 1, entries);
       expect(await log.readAfter('novel', 0, 1)).toEqual(entries.slice(0, 1));
-      const pageBytes = 10 * weightOf(entries[20]!);
+      const pageBytes = 10 * weightOf(nth(entries, 20));
       const pages: Entry[][] = [];
-      for (let seq = 0; seq < 50; seq = pages.at(-1)!.at(-1)!.seq) {
+      for (let seq = 0; seq < 50; seq = nth(nth(pages, -1), -1).seq) {
         pages.push([...(await log.readAfter('novel', seq, pageBytes))]);
       }
       expect(pages.flat()).toEqual(entries);
@@ -243,7 +246,7 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
       await save('novel', 1, entries);
       await save('novel', 1, entries.slice(0, 2));
       await save('novel', 1, entriesAfter(GENESIS, 1, { clientSeq: 9 }));
-      expect(await log.clientRow('novel', 'alice-1')).toMatchObject({ clientSeq: 4, seq: 4, tag: entries[3]!.tag });
+      expect(await log.clientRow('novel', 'alice-1')).toMatchObject({ clientSeq: 4, seq: 4, tag: nth(entries, 3).tag });
     });
   });
 
@@ -254,11 +257,11 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
       await openedSession(store.one, 'novel');
       entries = [];
       for (let day = 1; day <= 10; day += 1)
-        entries.push(entryAfter(entries.length ? markOf(entries.at(-1)!) : GENESIS, { at: day }));
+        entries.push(entryAfter(entries.length ? markOf(nth(entries, -1)) : GENESIS, { at: day }));
       await save('novel', 1, entries);
     });
     const snapshotAt = (seq: number) =>
-      store.one.snapshots.put('novel', { at: markOf(entries[seq - 1]!), payload: Uint8Array.of(1) });
+      store.one.snapshots.put('novel', { at: markOf(nth(entries, seq - 1)), payload: Uint8Array.of(1) });
 
     test('[ST10] removes what is old and below the position, and says how much', async () => {
       await snapshotAt(10);
@@ -278,7 +281,7 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
     });
 
     test('leaves no hole where clocks went backwards', async () => {
-      const late = entryAfter(markOf(entries[9]!), { at: 50 });
+      const late = entryAfter(markOf(nth(entries, 9)), { at: 50 });
       const early = entryAfter(markOf(late), { at: 2 });
       await save('novel', 1, [late, early]);
       await store.one.snapshots.put('novel', { at: markOf(early), payload: Uint8Array.of(1) });
@@ -289,12 +292,12 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
     test('keeps head, client rows and the way on', async () => {
       await snapshotAt(10);
       expect(await log.prune('novel', 10, 100)).toBe(10);
-      expect(await log.head('novel')).toEqual({ epoch: 1, ...markOf(entries[9]!) });
-      expect(await log.tagAt('novel', 10)).toBe(entries[9]!.tag);
+      expect(await log.head('novel')).toEqual({ epoch: 1, ...markOf(nth(entries, 9)) });
+      expect(await log.tagAt('novel', 10)).toBe(nth(entries, 9).tag);
       expect(await log.tagAt('novel', 9)).toBeNull();
       expect(await log.clientRow('novel', 'alice-1')).toMatchObject({ clientSeq: 10 });
-      const next = entryAfter(markOf(entries[9]!));
-      expect(await save('novel', 1, [entries[9]!, next])).toEqual({ status: 'saved', head: markOf(next) });
+      const next = entryAfter(markOf(nth(entries, 9)));
+      expect(await save('novel', 1, [nth(entries, 9), next])).toEqual({ status: 'saved', head: markOf(next) });
       expect(await log.readAfter('novel', 10, 1_000)).toEqual([next]);
     });
 
@@ -302,7 +305,7 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
       await openedSession(store.one, 'long');
       const long = entriesAfter(GENESIS, 2_500);
       await save('long', 1, long);
-      await store.one.snapshots.put('long', { at: markOf(long[2_499]!), payload: Uint8Array.of(1) });
+      await store.one.snapshots.put('long', { at: markOf(nth(long, 2_499)), payload: Uint8Array.of(1) });
       expect(await log.prune('long', 2_400, Number.MAX_SAFE_INTEGER)).toBe(2_400);
       expect(await storedEntries(store.one, 'long')).toEqual(long.slice(2_400));
     });
@@ -333,9 +336,9 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
           const writers = [log, other].map((node, index) => ({ node, index, epoch: 0, tail: [] as Entry[] }));
           const pending: Array<Promise<void>> = [];
           const act = async ({ writer, act: name, length, back }: (typeof schedule)[number]) => {
-            const me = writers[writer]!;
+            const me = nth(writers, writer);
             if (name === 'open') {
-              const seen = (await me.node.head(sessionId))!.epoch;
+              const seen = (await me.node.head(sessionId))?.epoch ?? 0;
               const opened = await me.node.openEpoch(sessionId, seen, 0);
               if (!opened) return;
               me.epoch = opened.epoch;
@@ -352,9 +355,9 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
             const entries = [...me.tail.slice(Math.max(0, me.tail.length - back)), ...fresh];
             if (name === 'save') me.tail.push(...fresh);
             const [result] = await me.node.save([{ sessionId, epoch: me.epoch, entries }]);
-            if (result!.status === 'saved') acknowledged.push(markOf(entries.at(-1)!));
-            if (result!.status === 'fenced') fenced += 1;
-            if (result!.status === 'diverged') diverged += 1;
+            if (result?.status === 'saved') acknowledged.push(markOf(nth(entries, -1)));
+            if (result?.status === 'fenced') fenced += 1;
+            if (result?.status === 'diverged') diverged += 1;
           };
           for (const step of schedule) {
             const done = act(step);
@@ -373,8 +376,8 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
           expect(await other.head(sessionId)).toMatchObject(at);
           for (const mark of acknowledged) expect(history.some((entry) => isSameMark(markOf(entry), mark))).toBe(true);
           for (const { clientId } of history) {
-            const lastOfClient = history.findLast((entry) => entry.clientId === clientId)!;
-            expect(await log.clientRow(sessionId, clientId)).toMatchObject(markOf(lastOfClient));
+            const ofClient = history.filter((entry) => entry.clientId === clientId);
+            expect(await log.clientRow(sessionId, clientId)).toMatchObject(markOf(nth(ofClient, -1)));
           }
           expect(history.every((entry) => prevSeqOf(entry) >= 0)).toBe(true);
         }),

@@ -1,7 +1,10 @@
 import type { SaveDuty } from '../../src/ordering/save-duty';
 
 /** What every save duty promises to one instance. What several share is their backends' own. */
-export function saveDutyContract(backend: string, start: () => Promise<{ duty: SaveDuty; stop(): Promise<void> }>): void {
+export function saveDutyContract(
+  backend: string,
+  start: () => Promise<{ duty: SaveDuty; stop(): Promise<void> }>,
+): void {
   describe(`save duty on ${backend}`, () => {
     let duty: SaveDuty;
     let stop: () => Promise<void>;

@@ -100,7 +100,7 @@ export function webSocketManagerContract(backend: string, start: () => Promise<C
       expect(await titlesHeardBy(ada, one)).toEqual([]);
     });
 
-    test('disconnecting a user ends all their connections, and nobody else\'s', async () => {
+    test("disconnecting a user ends all their connections, and nobody else's", async () => {
       const [first, second, bob] = [await one.connect('ada'), await other.connect('ada'), await one.connect('bob')];
       one.manager.disconnectUser('ada');
       await Promise.all([first.gone(), second.gone()]);
@@ -136,7 +136,8 @@ export function webSocketManagerContract(backend: string, start: () => Promise<C
     test('a connection that reads has no backlog in the end', async () => {
       const a = await one.connect('ada');
       one.manager.enter(a.connectionId, 's');
-      for (let sent = 0; sent < 10; sent += 1) one.manager.toSessionHere('s', 'session:renamed', renamed('x'.repeat(100_000)));
+      for (let sent = 0; sent < 10; sent += 1)
+        one.manager.toSessionHere('s', 'session:renamed', renamed('x'.repeat(100_000)));
       await eventually('everything is read', () => {
         expect(a.all('session:renamed')).toHaveLength(10);
         expect(one.manager.backlogBytes(a.connectionId)).toBe(0);
@@ -148,7 +149,9 @@ export function webSocketManagerContract(backend: string, start: () => Promise<C
       const [first] = [await one.connect('ada'), await one.connect('ada'), await one.connect('bob')];
       expect(await one.manager.stats()).toEqual({ local: 3, cluster: 3, users: 2 });
       first.close();
-      await eventually('one is gone', async () => expect(await one.manager.stats()).toEqual({ local: 2, cluster: 2, users: 2 }));
+      await eventually('one is gone', async () =>
+        expect(await one.manager.stats()).toEqual({ local: 2, cluster: 2, users: 2 }),
+      );
     });
   });
 }

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
 import {
   launch,
@@ -18,6 +19,15 @@ export const ROOT = join(__dirname, '../..');
 /** What users run. `npm test` builds it first. */
 export const SERVER = join(ROOT, 'dist/src/main.js');
 export const REPLAY = join(ROOT, 'dist/src/tools/replay.js');
+
+/** The command of a server with a fault built in: see broken-server.ts. */
+export const brokenServer = (fault: string): string[] => [
+  process.execPath,
+  '--import',
+  pathToFileURL(require.resolve('tsx')).href,
+  join(ROOT, 'tests/support/broken-server.ts'),
+  fault,
+];
 
 /** Programs like strace and bash are found through it. */
 const { PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' } = process.env;

@@ -94,3 +94,10 @@ export async function openedSession({ sessionRecords, operationLog }: DocumentSt
 /** Everything stored of a session. */
 export const storedEntries = ({ operationLog }: DocumentStore, sessionId: string): Promise<readonly Entry[]> =>
   operationLog.readAfter(sessionId, GENESIS.seq, Number.MAX_SAFE_INTEGER);
+
+/** The item at `index`, from the end when negative; a test that has none is wrong. */
+export function nth<Item>(items: readonly Item[], index: number): Item {
+  const item = items.at(index);
+  if (item === undefined) throw new Error(`there is no item ${index} among ${items.length}`);
+  return item;
+}

@@ -1,6 +1,6 @@
 import { collab, receiveUpdates, sendableUpdates } from '@codemirror/collab';
 import { ChangeSet, EditorState, Text } from '@codemirror/state';
-import type { ForkedChange, RebasingEditor } from './rebasing-author';
+import type { Authored, RebasingEditor } from './rebasing-author';
 
 const docAfter = (changes: readonly ChangeSet[], start = Text.empty): Text => changes.reduce((doc, change) => change.apply(doc), start);
 
@@ -30,31 +30,27 @@ export class CodeMirrorEditor implements RebasingEditor<ChangeSet> {
     return sendableUpdates(this.#state).map(({ changes }) => changes);
   }
 
-  receive(received: ReadonlyArray<{ author: string; change: ChangeSet }>): void {
+  receive(received: ReadonlyArray<Authored<ChangeSet>>): void {
     const updates = received.map(({ author, change }) => ({ clientID: author, changes: change }));
     this.#state = receiveUpdates(this.#state, updates).state;
   }
 
-  restart(confirmed: readonly ChangeSet[]): void {
-    this.#state = this.#stateAfter(confirmed);
-  }
-
-  rebase(base: readonly ChangeSet[], forked: ReadonlyArray<ForkedChange<ChangeSet>>, confirmed: readonly ChangeSet[]): void {
-    let before = docAfter(base);
-    /** From the document as it was to the one with the new history instead, and mine on top. */
-    let over = confirmed.reduce((all, change) => all.compose(change), ChangeSet.empty(before.length));
-    const mine: ChangeSet[] = [];
-    for (const { change, isMine } of forked) {
-      if (isMine) {
-        mine.push(change.map(over));
-        over = over.map(change, true);
+  fork(confirmed: readonly ChangeSet[], behind: ReadonlyArray<Authored<ChangeSet>>): void {
+    let before = docAfter(confirmed);
+    /** From the document as it was to the one with nothing behind `confirmed` but own changes. */
+    let undo = ChangeSet.empty(before.length);
+    const own: ChangeSet[] = [];
+    for (const { author, change } of behind) {
+      if (author === this.#clientID) {
+        own.push(change.map(undo));
+        undo = undo.map(change, true);
       } else {
-        over = change.invert(before).compose(over);
+        undo = change.invert(before).compose(undo);
       }
       before = change.apply(before);
     }
-    this.#state = this.#stateAfter([...base, ...confirmed]);
-    for (const changes of mine) this.#state = this.#state.update({ changes }).state;
+    this.#state = this.#stateAfter(confirmed);
+    for (const changes of own) this.#state = this.#state.update({ changes }).state;
   }
 
   toWire(change: ChangeSet): unknown {

@@ -3,7 +3,7 @@ import type { Node } from 'prosemirror-model';
 import { schema } from 'prosemirror-schema-basic';
 import { EditorState } from 'prosemirror-state';
 import { Mapping, Step, Transform } from 'prosemirror-transform';
-import type { ForkedChange, RebasingEditor } from './rebasing-author';
+import type { Authored, RebasingEditor } from './rebasing-author';
 
 const EMPTY = schema.node('doc', null, [schema.node('paragraph')]);
 /** The text of the only paragraph begins behind its opening. */
@@ -41,20 +41,16 @@ export class ProseMirrorEditor implements RebasingEditor<Step> {
     return [...(sendableSteps(this.#state)?.steps ?? [])];
   }
 
-  receive(received: ReadonlyArray<{ author: string; change: Step }>): void {
+  receive(received: ReadonlyArray<Authored<Step>>): void {
     const steps = received.map(({ change }) => change);
     const authors = received.map(({ author }) => author);
     this.#state = this.#state.apply(receiveTransaction(this.#state, steps, authors));
   }
 
-  restart(confirmed: readonly Step[]): void {
-    this.#state = this.#stateAfter(confirmed);
-  }
-
-  /** Undoes what was, applies what is, redoes what is mine: the way collab rebases. */
-  rebase(base: readonly Step[], forked: ReadonlyArray<ForkedChange<Step>>, confirmed: readonly Step[]): void {
-    const transform = new Transform(docAfter(base));
-    const inverted = forked.map(({ change }) => {
+  /** Undoes everything behind, then redoes what is own: the way collab rebases. */
+  fork(confirmed: readonly Step[], behind: ReadonlyArray<Authored<Step>>): void {
+    const transform = new Transform(docAfter(confirmed));
+    const inverted = behind.map(({ change }) => {
       const inverse = change.invert(transform.doc);
       transform.step(change);
       return inverse;
@@ -66,16 +62,16 @@ export class ProseMirrorEditor implements RebasingEditor<Step> {
       return true;
     };
     for (const inverse of inverted.toReversed()) apply(inverse);
-    for (const step of confirmed) apply(step);
-    const mine: Step[] = [];
-    forked.forEach(({ change, isMine }, index) => {
-      const undoneAt = forked.length - 1 - index;
-      const mapped = isMine ? change.map(mapping.slice(undoneAt + 1)) : null;
-      if (mapped && apply(mapped, undoneAt)) mine.push(mapped);
+    const own: Step[] = [];
+    behind.forEach(({ author, change }, index) => {
+      if (author !== this.#clientID) return;
+      const undoneAt = behind.length - 1 - index;
+      const mapped = change.map(mapping.slice(undoneAt + 1));
+      if (mapped && apply(mapped, undoneAt)) own.push(mapped);
     });
-    this.#state = this.#stateAfter([...base, ...confirmed]);
+    this.#state = this.#stateAfter(confirmed);
     const { tr } = this.#state;
-    for (const step of mine) tr.step(step);
+    for (const step of own) tr.step(step);
     this.#state = this.#state.apply(tr);
   }
 

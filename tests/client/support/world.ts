@@ -11,7 +11,7 @@ import { Gateway } from './gateway';
 /** A store whose disk can be made to wait. */
 class WaitingStore {
   readonly store: DocumentStore;
-  #gate: Promise<void> = Promise.resolve();
+  #gate: Promise<void> | null = null;
   #open: () => void = () => {};
 
   constructor(inner: DocumentStore) {
@@ -39,13 +39,13 @@ class WaitingStore {
   }
 
   hold(): void {
-    this.#open();
-    this.#gate = new Promise((resolve) => {
+    this.#gate ??= new Promise((resolve) => {
       this.#open = resolve;
     });
   }
 
   letGo(): void {
+    this.#gate = null;
     this.#open();
   }
 }
@@ -110,6 +110,12 @@ export class World {
     this.#current.waiting.hold();
     this.gateway.route(null);
     this.gateway.cut();
+    await this.startServer();
+  }
+
+  /** The server stops as it should, then another takes its place. */
+  async restart(): Promise<void> {
+    await this.server.stop();
     await this.startServer();
   }
 

@@ -56,17 +56,15 @@ export class DeliveryRecord {
     this.#trace.count(snapshot ? 'starts from a snapshot' : 'starts from nothing');
   }
 
-  #onFork({ base, rolledBack }: SessionEvents['fork']): void {
+  #onFork({ seq, rolledBack }: SessionEvents['fork']): void {
     this.#trace.count('forks');
-    this.#trace.note(`${this.name} forks at ${base.seq}, ${rolledBack.length} entries void`);
-    const removed = this.chain.rollBackTo(base);
-    if (!removed) {
-      this.#trace.violated('delivered', `${this.name} forks at ${base.seq} ${base.tag}, which it never had`);
-      this.chain.restart(base);
-    } else if (removed.map(({ mark }) => mark.seq).join() !== rolledBack.map(({ seq }) => seq).join()) {
-      this.#trace.violated('delivered', `${this.name} was told of other void entries than it has after ${base.seq}`);
+    this.#trace.note(`${this.name} forks at ${seq} of ${this.sessionId}, ${rolledBack.length} entries void`);
+    const base = this.chain.markAtOrBelow(seq);
+    const removed = base.seq === seq ? (this.chain.rollBackTo(base) ?? []) : [];
+    if (removed.map(({ mark }) => mark.seq).join() !== rolledBack.map((entry) => entry.seq).join()) {
+      this.#trace.violated('delivered', `${this.name} was told of other void entries than it has after ${seq}`);
     }
-    this.#reportedSeq = Math.min(this.#reportedSeq, base.seq);
+    this.#reportedSeq = Math.min(this.#reportedSeq, seq);
   }
 
   #onSaved(seq: number): void {

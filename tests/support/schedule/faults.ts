@@ -16,8 +16,7 @@ const LOSING_MS = 30;
 /** Makes planned faults happen: each waits for its chance, counts that it really happened, and is over when its promise resolves. */
 export class Faults {
   readonly #world: World;
-  /** What happens to servers happens one by one. */
-  #servers: Promise<void> = Promise.resolve();
+  readonly #turns = new Map<string, Promise<void>>();
 
   constructor(world: World) {
     this.#world = world;
@@ -35,27 +34,29 @@ export class Faults {
 
   #run(fault: PlannedFault): Promise<void> {
     const { kind, ms, amount, isOdd } = fault;
+    const author = this.#author(fault);
+    const line = `the line of ${author.name}`;
     switch (kind) {
       case 'cut':
-        return this.#cut(this.#author(fault));
+        return this.#oneByOne(line, () => this.#cut(author));
       case 'stall':
-        return this.#stall(this.#author(fault), ms);
+        return this.#oneByOne(line, () => this.#stall(author, ms));
       case 'lag':
-        return this.#lag(this.#author(fault), ms, amount);
+        return this.#oneByOne(line, () => this.#lag(author, ms, amount));
       case 'swallow':
-        return this.#swallow(this.#author(fault), ms, isOdd ? 'up' : 'down');
+        return this.#oneByOne(line, () => this.#swallow(author, ms, isOdd ? 'up' : 'down'));
       case 'away':
-        return this.#away(this.#author(fault), amount * 4);
+        return this.#oneByOne(line, () => this.#away(author, amount * 4));
       case 'reload':
-        return this.#reload(this.#author(fault));
+        return this.#oneByOne(line, () => author.reload());
       case 'kill':
-        return this.#oneByOne(() => this.#kill(this.#slot(fault)));
+        return this.#oneByOne('servers', () => this.#kill(this.#slot(fault)));
       case 'drain':
-        return this.#oneByOne(() => this.#drain(this.#slot(fault)));
+        return this.#oneByOne('servers', () => this.#drain(this.#slot(fault)));
       case 'idle':
-        return this.#oneByOne(() => this.#idle());
+        return this.#oneByOne('servers', () => this.#idle());
       case 'take over':
-        return this.#oneByOne(() => this.#takeOver(ms, isOdd));
+        return this.#oneByOne('servers', () => this.#oneByOne('saves', () => this.#takeOver(ms, isOdd)));
       case 'lose hints':
         return this.#disturb(fault, 'lost hints', { hintLoss: isOdd ? 1 : 0.4 });
       case 'double hints':
@@ -67,21 +68,22 @@ export class Faults {
       case 'order away':
         return this.#disturb(fault, 'refused by the order', { isAway: true });
       case 'delay replies':
-        return this.#delayReplies(ms);
+        return this.#oneByOne(kind, () => this.#delayReplies(ms));
       case 'lose replies':
-        return this.#loseReplies(amount);
+        return this.#oneByOne(kind, () => this.#loseReplies(amount));
       case 'vanish':
         return this.#vanish(this.#session(fault));
       case 'fall back':
         return this.#fallBack(this.#session(fault), amount);
       case 'refuse saves':
-        return this.#refuseSaves(this.#slot(fault), isOdd ? 'written' : 'unwritten', ms);
+        return this.#oneByOne('saves', () => this.#refuseSaves(this.#savingSlots(fault), isOdd ? 'written' : 'unwritten', ms));
       case 'stall saves':
-        return this.#stallSaves(this.#slot(fault), ms);
+        return this.#oneByOne('saves', () => this.#stallSaves(this.#savingSlots(fault), ms));
       case 'snapshot':
-        return this.#snapshot(this.#author(fault), this.#session(fault));
+        return this.#snapshot(author, this.#session(fault));
       case 'newcomer':
-        return this.#newcomer();
+        // Not while everybody is to be away.
+        return this.#oneByOne('servers', () => this.#newcomer());
     }
   }
 
@@ -132,10 +134,6 @@ export class Faults {
     this.#note(`lets ${name} come back`);
   }
 
-  async #reload(author: Author): Promise<void> {
-    await author.reload();
-  }
-
   // ————— servers
 
   async #kill(slot: Slot): Promise<void> {
@@ -161,6 +159,7 @@ export class Faults {
   /** Everybody leaves until every server has let go of every session. */
   async #idle(): Promise<void> {
     const { authors, slots, trace } = this.#world;
+    await this.#eventually('an open session', () => slots.some(({ open }) => open.size > 0));
     const released = trace.counts['sessions let go'] ?? 0;
     const unblocks = authors.map(({ proxy }) => proxy.block());
     for (const { proxy } of authors) proxy.cut();
@@ -198,18 +197,20 @@ export class Faults {
 
   // ————— order and store
 
-  async #disturb(fault: PlannedFault, counted: string, change: Partial<OrderingFaults>): Promise<void> {
+  #disturb(fault: PlannedFault, counted: string, change: Partial<OrderingFaults>): Promise<void> {
     const { trace } = this.#world;
     const slot = this.#slot(fault);
-    const before = trace.counts[counted] ?? 0;
-    const healthy = { ...slot.ordering };
-    Object.assign(slot.ordering, change);
-    this.#note(`${fault.kind} at server-${slot.index}`);
-    await elapsed(fault.ms);
-    await this.#eventually(counted, () => (trace.counts[counted] ?? 0) > before);
-    const back = Object.fromEntries(Object.keys(change).map((name) => [name, Reflect.get(healthy, name)]));
-    Object.assign(slot.ordering, back);
-    this.#note(`${fault.kind} at server-${slot.index} is over`);
+    return this.#oneByOne(`the order at ${slot.index}`, async () => {
+      const before = trace.counts[counted] ?? 0;
+      const healthy = { ...slot.ordering };
+      Object.assign(slot.ordering, change);
+      this.#note(`${fault.kind} at server-${slot.index}`);
+      await elapsed(fault.ms);
+      await this.#eventually(counted, () => (trace.counts[counted] ?? 0) > before).finally(() => {
+        for (const name of Object.keys(change)) Reflect.set(slot.ordering, name, Reflect.get(healthy, name));
+      });
+      this.#note(`${fault.kind} at server-${slot.index} is over`);
+    });
   }
 
   /** Appends come only where clients are, so these happen at every server. */
@@ -248,27 +249,27 @@ export class Faults {
     this.#note(`the hot log of ${sessionId} falls back by ${lost} entries`);
   }
 
-  async #refuseSaves({ index, store }: Slot, refuses: 'written' | 'unwritten', ms: number): Promise<void> {
+  async #refuseSaves(slots: readonly Slot[], refuses: 'written' | 'unwritten', ms: number): Promise<void> {
     const { trace } = this.#world;
     const counted = refuses === 'written' ? 'written and refused by the store' : 'refused by the store';
     const before = trace.counts[counted] ?? 0;
-    store.refuses = refuses;
-    this.#note(`the store refuses server-${index}, ${refuses}`);
+    for (const { store } of slots) store.refuses = refuses;
+    this.#note(`the store refuses what comes from ${namesOf(slots)}, ${refuses}`);
     await elapsed(ms);
     await this.#eventually('something to refuse', () => (trace.counts[counted] ?? 0) > before);
-    store.refuses = null;
-    this.#note(`the store takes from server-${index} again`);
+    for (const { store } of slots) store.refuses = null;
+    this.#note('the store refuses nothing any more');
   }
 
-  async #stallSaves({ index, store }: Slot, ms: number): Promise<void> {
+  async #stallSaves(slots: readonly Slot[], ms: number): Promise<void> {
     const { trace } = this.#world;
     const before = trace.counts['stalled saves'] ?? 0;
-    store.isStalled = true;
-    this.#note(`saves of server-${index} stall`);
+    for (const { store } of slots) store.isStalled = true;
+    this.#note(`saves of ${namesOf(slots)} stall`);
     await elapsed(ms);
     await this.#eventually('a save to stall', () => (trace.counts['stalled saves'] ?? 0) > before);
-    store.isStalled = false;
-    this.#note(`saves of server-${index} go on`);
+    for (const { store } of slots) store.isStalled = false;
+    this.#note('saves go on');
   }
 
   // ————— readers
@@ -299,9 +300,13 @@ export class Faults {
 
   // ————— details
 
-  #oneByOne(run: () => Promise<void>): Promise<void> {
-    const done = this.#servers.then(run);
-    this.#servers = done.catch(() => {});
+  /** Faults that would undo each other take turns. */
+  #oneByOne(what: string, run: () => Promise<void>): Promise<void> {
+    const done = (this.#turns.get(what) ?? Promise.resolve()).then(run);
+    this.#turns.set(
+      what,
+      done.catch(() => {}),
+    );
     return done;
   }
 
@@ -316,6 +321,11 @@ export class Faults {
     return plan.mode === 'process' ? activeSlot : pickBy(slots, slot);
   }
 
+  /** Who saves in `process` mode may change while a fault lasts. */
+  #savingSlots(fault: PlannedFault): readonly Slot[] {
+    return this.#world.plan.mode === 'process' ? this.#world.slots : [this.#slot(fault)];
+  }
+
   #session({ session }: PlannedFault): Session {
     return pickBy(this.#world.sessions, session);
   }
@@ -328,6 +338,8 @@ export class Faults {
     return eventually(what, check, CHANCE_DEADLINE_MS);
   }
 }
+
+const namesOf = (slots: readonly Slot[]): string => slots.map(({ index }) => `server-${index}`).join(' and ');
 
 function pickBy<Item>(items: readonly Item[], number: number): Item {
   const item = items[number % items.length];

@@ -114,15 +114,9 @@ function checkOperations({ trace }: World, { sessionId, format, authorships, led
 
 /** A Yjs document says itself what is in it: every copy the same, and the store's, too. */
 async function checkYjs(world: World, session: Session): Promise<void> {
-  const { trace, truth, authors } = world;
+  const { trace, authors } = world;
   const { sessionId } = session;
-  const stored = new Y.Doc();
-  const snapshot = await truth.snapshots.latest(sessionId);
-  if (snapshot) Y.applyUpdate(stored, snapshot.payload);
-  const after = snapshot?.at.seq ?? 0;
-  for (const entry of await truth.operationLog.readAfter(sessionId, after, Number.MAX_SAFE_INTEGER)) {
-    for (const update of JSON.parse(entry.operations) as string[]) Y.applyUpdate(stored, Buffer.from(update, 'base64'));
-  }
+  const stored = await storedDocument(world, sessionId);
   checkOperations(world, session, idsIn(stored).toArray());
   for (const { name, writers } of authors) {
     for (const writer of writers) {
@@ -134,6 +128,22 @@ async function checkYjs(world: World, session: Session): Promise<void> {
         trace.violated('tag', `${name} has another text in ${sessionId} than the store`);
       }
     }
+  }
+}
+
+/** Reads again where a snapshot was made, and what is below it pruned, between the two reads. */
+async function storedDocument({ truth }: World, sessionId: string): Promise<Y.Doc> {
+  for (;;) {
+    const doc = new Y.Doc();
+    const snapshot = await truth.snapshots.latest(sessionId);
+    if (snapshot) Y.applyUpdate(doc, snapshot.payload);
+    const after = snapshot?.at.seq ?? 0;
+    const entries = await truth.operationLog.readAfter(sessionId, after, Number.MAX_SAFE_INTEGER);
+    if (entries[0] && prevSeqOf(entries[0]) !== after) continue;
+    for (const { operations } of entries) {
+      for (const update of JSON.parse(operations) as string[]) Y.applyUpdate(doc, Buffer.from(update, 'base64'));
+    }
+    if (entries.length > 0 || (await truth.operationLog.head(sessionId))?.seq === after) return doc;
   }
 }
 

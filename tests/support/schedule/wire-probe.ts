@@ -33,6 +33,7 @@ export class WireProbe {
   #hasHistory = false;
   #isPaused = false;
   #isStaying = false;
+  #giveUp: () => void = () => {};
   #running: Promise<void> = Promise.resolve();
 
   constructor(name: string, options: { sessionId: string; ledger: SavedLedger; trace: Trace; dice: Dice }) {
@@ -55,13 +56,19 @@ export class WireProbe {
     socket.on('operation:batch', (batch: Announcements['operation:batch']) => this.#onBatch(batch));
     socket.on('operation:saved', (saved: Announcements['operation:saved']) => this.#onSavedAlone(saved));
     for (const end of ['session:forked', 'session:closed', 'disconnect']) socket.on(end, () => this.#unseat());
-    this.#running = this.#run(socket);
+    const isConnected = new Promise<boolean>((resolve) => {
+      this.#giveUp = () => resolve(false);
+      socket.on('connect', () => resolve(true));
+      socket.on('connect_error', () => resolve(false));
+    });
+    this.#running = this.#run(socket, isConnected);
   }
 
   async detach(): Promise<void> {
     const socket = this.#socket;
     this.#socket = null;
     socket?.disconnect();
+    this.#giveUp();
     await this.#running;
     this.#unseat();
   }
@@ -81,12 +88,9 @@ export class WireProbe {
     this.#isPaused = false;
   }
 
-  async #run(socket: Socket): Promise<void> {
-    const isConnected = await new Promise<boolean>((resolve) => {
-      socket.on('connect', () => resolve(true));
-      socket.on('connect_error', () => resolve(false));
-    });
-    const isUp = (): boolean => isConnected && socket === this.#socket && socket.connected;
+  async #run(socket: Socket, isConnected: Promise<boolean>): Promise<void> {
+    if (!(await isConnected)) return;
+    const isUp = (): boolean => socket === this.#socket && socket.connected;
     while (isUp()) {
       if (this.#isPaused || !(await this.#join(socket))) {
         await elapsed(RETRY_MS);
