@@ -4,6 +4,7 @@ import type { Config } from '../config/load-config';
 import { createFlow, type FlowOptions, type StopReport } from './flow';
 import { listen, type Listening } from './lib/listen';
 import { createLogger, type Logger } from './lib/logger';
+import { faultCode } from './lib/system-faults';
 
 /** The stand-alone server: an Express app and an HTTP server of its own around one flow. */
 export interface App {
@@ -34,7 +35,7 @@ export function createApp(
         listening = await listen(httpServer, config.host, config.port);
       } catch (fault) {
         await flow.stop();
-        throw fault;
+        throw listenFault(fault, config);
       }
       if (isStopping) {
         listening.stop();
@@ -56,4 +57,17 @@ export function createApp(
       return `http://${host}:${listening.port}`;
     },
   };
+}
+
+/** What to do about an address that cannot be listened on. */
+const LISTEN_REMEDIES: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'Another program has it: stop that one, or set PORT.',
+  EACCES: 'This user may not have it: set PORT to one from 1024 on.',
+  EADDRNOTAVAIL: 'This machine has no such address: set HOST.',
+  ENOTFOUND: 'There is no such host: set HOST.',
+};
+
+function listenFault(cause: unknown, { host, port }: Config): Error {
+  const remedy = LISTEN_REMEDIES[faultCode(cause)];
+  return new Error(`Cannot listen on port ${port} of ${host}.${remedy ? ` ${remedy}` : ''}`, { cause });
 }

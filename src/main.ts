@@ -2,6 +2,7 @@ import { environment } from '../config/environment';
 import { CONFIG_FAULT_EXIT_CODE, ConfigError, loadConfig, type Config } from '../config/load-config';
 import { createApp } from './app';
 import { createLogger } from './lib/logger';
+import { explain } from './lib/system-faults';
 
 /** Shell convention for a process that was interrupted. */
 const IMPATIENT_EXIT_CODE = 130;
@@ -52,8 +53,11 @@ function run(config: Config): void {
     // pm2 waits for this before it calls the process ready.
     () => process.send?.('ready'),
     (fault: unknown) => {
+      // Then somebody did not want it to.
+      if (isStopping) return;
       log.fatal({ err: fault }, 'starting failed');
-      if (!isStopping) stop(1);
+      process.stderr.write(`Flow Backend cannot start. ${explain(fault)}\n`);
+      stop(1);
     },
   );
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, link, rm, writeFile } from 'node:fs/promises';
+import { readFile, link, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '../lib/make-directory';
 import { faultCode } from '../lib/system-faults';
 
 const SECRET_BYTES = 32;
@@ -11,7 +12,7 @@ export const randomSecret = (): string => randomBytes(SECRET_BYTES).toString('ba
 /** The secret kept beside the documents, made on first use. Processes that start together agree on one. */
 export async function keptSecret(directory: string): Promise<string> {
   const path = join(directory, FILE_NAME);
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   try {
     return await readFile(path, 'utf8');
   } catch (fault) {

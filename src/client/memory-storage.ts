@@ -2,23 +2,22 @@ import type { QueueLocks, QueueRecord, QueueStorage } from './stored-queue';
 
 /** Keeps queues as long as the object lives: for tests, and for pages that come and go inside one process. */
 export class MemoryStorage implements QueueStorage {
-  readonly #texts = new Map<string, string>();
+  readonly #records = new Map<string, QueueRecord>();
 
   async load(key: string): Promise<QueueRecord | null> {
-    const text = this.#texts.get(key);
-    return text === undefined ? null : JSON.parse(text);
+    return structuredClone(this.#records.get(key) ?? null);
   }
 
   async save(key: string, record: QueueRecord): Promise<void> {
-    this.#texts.set(key, JSON.stringify(record));
+    this.#records.set(key, structuredClone(record));
   }
 
   async clear(key: string): Promise<void> {
-    this.#texts.delete(key);
+    this.#records.delete(key);
   }
 
   get keys(): string[] {
-    return [...this.#texts.keys()];
+    return [...this.#records.keys()];
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Mark } from '../protocol/positions';
-import { ERRORS, FlowError, type ErrorAction, type ErrorCode, type WireError } from '../protocol/errors';
+import { ERRORS, FlowError, type ErrorAction, type ErrorCode } from '../protocol/errors';
 
 /** Why a request failed and what to do about it. The action is the server's word, also for codes this client does not know. */
 export interface Refusal {
@@ -40,26 +40,25 @@ export function unanswered(why: string): Refusal {
   return { error: new FlowError('NOT_DELIVERED', why), action: ERRORS.NOT_DELIVERED.action, isUnanswered: true };
 }
 
-/** So many identical refusals in a row are no accident (CL3). */
-const MAX_IDENTICAL = 8;
+/** The same thing refused so many times in a row is no accident (CL3). */
+const MAX_REFUSALS = 8;
 
-/** Counts identical refusals in a row, so that nothing is tried for ever that will never be taken. */
+/** Counts refusals of the same thing in a row, so that nothing is tried for ever that will never be taken. */
 export class RefusalCounter {
-  #key = '';
+  #subject: string | number = '';
   #count = 0;
 
   /** True: enough, tell the user. A service that is away or busy is waited for as long as it takes. */
   isHopeless({ error }: Refusal, subject: string | number): boolean {
     const { httpStatus } = ERRORS[error.code];
     if (httpStatus === 503 || httpStatus === 429) return false;
-    const key = `${error.code}:${subject}`;
-    this.#count = key === this.#key ? this.#count + 1 : 1;
-    this.#key = key;
-    return this.#count >= MAX_IDENTICAL;
+    this.#count = subject === this.#subject ? this.#count + 1 : 1;
+    this.#subject = subject;
+    return this.#count >= MAX_REFUSALS;
   }
 
   clear(): void {
-    this.#key = '';
+    this.#subject = '';
     this.#count = 0;
   }
 }

@@ -1,27 +1,7 @@
-import type { FlowError } from '../protocol/errors';
 import type { Mark } from '../protocol/positions';
 import type { AwarenessStates, Participant, SessionInfo, WireSnapshot } from '../protocol/schemas';
-import type { HeldCounts } from './held-queue';
 import type { DeliveredEntry } from './history';
-
-/** The one thing to show to whoever writes (CL1). */
-export type SessionStatus =
-  /** `join` was not called yet. */
-  | { readonly state: 'idle' }
-  /** On the way in. What is written meanwhile is kept. */
-  | ({ readonly state: 'connecting' } & HeldCounts)
-  /** Everything of ours is saved, and everything of the others was delivered. */
-  | { readonly state: 'synced' }
-  /** Joined; some of ours is not saved yet. `delayedBy`: the server asked to wait, and why. */
-  | ({ readonly state: 'saving'; readonly delayedBy?: FlowError } & HeldCounts)
-  /** No connection. What is written is kept and sent when there is one again. */
-  | ({ readonly state: 'offline'; readonly reason: string } & HeldCounts)
-  /**
-   * The server will not take what we send (`isReading`: but others' changes still arrive), or not let us in. Trying on is of no
-   * use: tell the user. What is held stays held: see `heldOperations`.
-   */
-  | ({ readonly state: 'refused'; readonly reason: FlowError; readonly isReading: boolean } & HeldCounts)
-  | { readonly state: 'closed' };
+import type { SessionStatus } from './session-status';
 
 export interface Delivery {
   /** In order, each exactly once between two resets or forks. */

@@ -20,7 +20,7 @@ export class YjsKnowledge {
 
   /** `stateVector`: of the snapshot's whole, where the snapshot itself is only the part that was asked for. */
   constructor(snapshot: Uint8Array | null, stateVector: Uint8Array | null) {
-    this.#vector = stateVector ? Y.decodeStateVector(stateVector) : new Map();
+    this.#vector = stateVector ? Y.decodeStateVector(stateVector) : new Map<number, number>();
     if (snapshot) this.add(snapshot);
   }
 

@@ -5,7 +5,8 @@ import { fromBase64, toBase64 } from './base64';
 import { Emitter } from './emitter';
 import type { FlowClient } from './flow-client';
 import type { FlowSession } from './session';
-import type { Delivery, SessionEvents, SessionStatus } from './session-events';
+import type { Delivery, SessionEvents } from './session-events';
+import type { SessionStatus } from './session-status';
 import { systemClock, Timers, type Clock } from './timers';
 import { AwarenessLink } from './yjs-awareness';
 import { YjsKnowledge } from './yjs-knowledge';
@@ -123,9 +124,11 @@ export class FlowYjsProvider {
   }
 
   /** Resolves when everything in the document is saved; rejects when the session refuses it or is closed. */
-  whenSaved(): Promise<void> {
+  async whenSaved(): Promise<void> {
     this.#flush();
-    return this.session.whenSaved();
+    await this.session.whenSaved();
+    if (this.#updates.length > 0)
+      throw new FlowError('TOO_LARGE', 'A change in the document is too large for any operation.');
   }
 
   /** Takes the own cursor away and leaves. What is not saved is lost unless a stored queue has it: see `whenSaved`. */

@@ -9,3 +9,10 @@ export function rootMessageOf(fault: unknown): string {
   if ('cause' in fault && fault.cause !== undefined) return rootMessageOf(fault.cause);
   return 'message' in fault ? String(fault.message) : 'unknown';
 }
+
+/** The whole story of a fault, from what could not be done to what is at the bottom of it: for the person who is to put it right. */
+export function explain(fault: unknown): string {
+  if (typeof fault !== 'object' || fault === null || !('message' in fault)) return String(fault);
+  const message = String(fault.message);
+  return 'cause' in fault && fault.cause !== undefined ? `${message} ${explain(fault.cause)}` : message;
+}

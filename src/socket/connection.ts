@@ -46,6 +46,7 @@ export class Connection {
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
   readonly #log: Logger;
+  readonly #handlers = new Map<unknown, (body: unknown, acknowledge: Acknowledge | undefined) => void>();
   #turn: Promise<void> = Promise.resolve();
   #waiting = 0;
   #requests = 0;
@@ -55,13 +56,8 @@ export class Connection {
     this.user = user;
     this.#options = options;
     this.#log = options.log.child({ connectionId: socket.id, userId: user.userId });
-    socket.onAny((name: unknown, ...rest: unknown[]) => {
-      if (typeof name === 'string' && Object.hasOwn(requests, name)) return;
-      if (!this.#isReading()) return;
-      const last = rest.at(-1);
-      const acknowledge = isAcknowledge(last) ? last : undefined;
-      this.#refuse(new FlowError('BAD_REQUEST', 'There is no such event.'), String(name), acknowledge);
-    });
+    // Not by listeners: for them Socket.IO spreads the arguments, and some hundred thousand of those overflow the stack.
+    socket.use((event) => this.#receive(event));
   }
 
   get connectionId(): string {
@@ -81,23 +77,17 @@ export class Connection {
 
   /** Every request of this name is parsed, handled, and acknowledged once, whatever happens. */
   serve<Name extends RequestName>(name: Name, handle: Handler<Name>): void {
-    // One listener serves all names, so its type is the union of theirs.
-    const listener = (...sent: unknown[]): void => {
-      const last = sent.at(-1);
-      const acknowledge = isAcknowledge(last) ? last : undefined;
-      const body = sent[0] === acknowledge ? undefined : sent[0];
+    this.#handlers.set(name, (body, acknowledge) => {
       const respond: Respond<Name> = (reply) => {
         acknowledge?.({ status: 'ok', ...reply } satisfies Acknowledgement<Name>);
       };
-      if (!this.#isReading()) return;
       try {
         const handled = handle(parse(name, body), respond);
         handled?.catch((fault: unknown) => this.#refuse(fault, name, acknowledge));
       } catch (fault) {
         this.#refuse(fault, name, acknowledge);
       }
-    };
-    this.#socket.on(name as string, listener);
+    });
   }
 
   /** Runs work of this connection that must not overlap, such as joining and leaving, in order; not for one that is gone. */
@@ -114,6 +104,19 @@ export class Connection {
   /** Runs behind everything that is still under way, when the connection is gone. */
   atEnd(work: () => void): void {
     void this.#next(async () => work());
+  }
+
+  /** An event is a name, a body, and perhaps a function that answers. */
+  #receive(event: readonly unknown[]): void {
+    if (!this.isAlive || !this.#isReading()) return;
+    const [name, ...sent] = event;
+    const last = sent.at(-1);
+    const acknowledge = isAcknowledge(last) ? last : undefined;
+    if (acknowledge) sent.pop();
+    const handle = this.#handlers.get(name);
+    if (handle && sent.length <= 1) return handle(sent[0], acknowledge);
+    const what = handle ? 'A request has one body.' : 'There is no such event.';
+    this.#refuse(new FlowError('BAD_REQUEST', what), String(name), acknowledge);
   }
 
   #next(work: () => Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 import { FlowError } from '../../src/protocol/errors';
 import type { FlowSession } from '../../src/client/session';
 import { eventually } from '../support/eventually';
-import { Follower, untilSynced, useWorld } from './support/world';
+import { Follower, sorted, untilSynced, useWorld } from './support/world';
 
 const world = useWorld();
 
@@ -94,7 +94,7 @@ describe('a session', () => {
     await Promise.all(receipts.map((receipt) => receipt.whenSaved()));
     await Promise.all(writers.map(untilSynced));
     const history = await world().history(sessionId);
-    expect([...history].map(String).sort()).toEqual(['a0', 'a1', 'b0', 'b1', 'saved']);
+    expect(sorted(history)).toEqual(['a0', 'a1', 'b0', 'b1', 'saved']);
     for (const { operations, events } of readers) {
       expect(operations).toEqual(history);
       expect(events).toEqual(['fork']);
@@ -181,7 +181,9 @@ describe('a session', () => {
     const session = await world().joined(sessionId);
     session.submit(['ä', 'b', 'c', 'd'].map((letter) => letter.repeat(500_000)));
     await untilSynced(session);
-    expect((await world().history(sessionId)).map((operation) => String(operation).length)).toEqual(Array(4).fill(500_000));
+    expect((await world().history(sessionId)).map((operation) => String(operation).length)).toEqual(
+      Array(4).fill(500_000),
+    );
   });
 
   test('participants come and go', async () => {
@@ -189,7 +191,9 @@ describe('a session', () => {
     const session = await world().joined(sessionId);
     const other = await world().joined(sessionId);
     await eventually('both', () => session.participants.length === 2);
-    expect(session.participants.map(({ clientId }) => clientId).sort()).toEqual([session.clientId, other.clientId].sort());
+    expect(sorted(session.participants.map(({ clientId }) => clientId))).toEqual(
+      sorted([session.clientId, other.clientId]),
+    );
     other.close();
     await eventually('one', () => session.participants.length === 1);
   });

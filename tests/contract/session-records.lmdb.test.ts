@@ -1,6 +1,6 @@
-import { sharedLmdbStore } from '../support/stores';
+import { lmdbStoreOfTwoProcesses } from '../support/stores';
 import { sessionRecordsContract } from './session-records.contract';
 
 describe('SessionRecords on lmdb', () => {
-  sessionRecordsContract(sharedLmdbStore);
+  sessionRecordsContract(lmdbStoreOfTwoProcesses());
 });

@@ -1,6 +1,6 @@
-import { sharedLmdbStore } from '../support/stores';
+import { lmdbStoreOfTwoProcesses } from '../support/stores';
 import { snapshotsContract } from './snapshots.contract';
 
 describe('Snapshots on lmdb', () => {
-  snapshotsContract(sharedLmdbStore);
+  snapshotsContract(lmdbStoreOfTwoProcesses());
 });

@@ -42,8 +42,16 @@ export class RawSocket {
     return { socket, connectionId: sid };
   }
 
+  /** A frame of text, or of bytes. */
   send(frame: string | Buffer): void {
-    this.#webSocket.send(frame);
+    this.#webSocket.send(frame, () => {});
+  }
+
+  /** Bytes below WebSocket: a whole frame, masked as a client must. */
+  sendFrame(bytes: Buffer): void {
+    const tcp: unknown = Reflect.get(this.#webSocket, '_socket');
+    if (!(tcp instanceof TcpSocket)) throw new Error('not connected');
+    tcp.write(bytes);
   }
 
   /** From now on nothing is read, and no ping is answered. */

@@ -2,24 +2,25 @@ import { silentLogger } from '../../src/lib/logger';
 import { entryTag } from '../../src/ordering/tag';
 import type { Entry } from '../../src/protocol/entry';
 import { LmdbDocumentStore } from '../../src/storage/lmdb/lmdb-document-store';
-import type { EditId } from '../../src/tools/replay-author';
 import { replay, type ReplayReport, type RunningReplay } from '../../src/tools/replay-run';
 import type { History } from '../../src/tools/traces';
 import { eventually } from './eventually';
 import { seededRandom } from './random';
-import { portToComeBackTo, type Processes, type ServerProcess, type Variables } from './server-process';
+import { portToComeBackTo, type Ended, type Processes, type ServerProcess, type Variables } from './server-process';
 
 /** Operations that nobody was told are saved, at each kill. */
 export const MIN_UNSAVED = 50;
 
 /** What was found at one kill. */
 export interface Kill {
-  /** Operations that were delivered and of which nobody was told that they are saved. */
+  /** Operations that were delivered before it and of which nobody was told that they are saved. */
   readonly unsaved: number;
-  /** Those of them that the store did not have: they died with the process. */
+  /** Delivered operations that the store did not have when the process was gone: they went with it. */
   readonly lost: number;
   /** What contradicts "saved means saved": empty. */
   readonly broken: readonly string[];
+  readonly ended: Ended;
+  readonly endedAfterMs: number;
 }
 
 export interface KilledReplay {
@@ -34,6 +35,8 @@ interface KillingOptions {
   readonly seed: number;
   readonly history: History;
   readonly kills: number;
+  /** SIGKILL unless told. */
+  readonly signal?: NodeJS.Signals;
   readonly env?: Variables;
   readonly command?: readonly string[];
   readonly stallMs?: number;
@@ -46,7 +49,7 @@ const BACKOFF = { firstMs: 50, ceilingMs: 500 };
 
 /** Replays a history against a server that is killed again and again, at moments that the seed chooses. */
 export async function replayWithKills(options: KillingOptions): Promise<KilledReplay> {
-  const { processes, seed, history, env, command, stallMs = 30_000 } = options;
+  const { processes, seed, history, env, command, signal = 'SIGKILL', stallMs = 30_000 } = options;
   const documents = await processes.directory();
   const port = await portToComeBackTo();
   const start = (): Promise<ServerProcess> =>
@@ -74,18 +77,16 @@ export async function replayWithKills(options: KillingOptions): Promise<KilledRe
       );
       // A replay that has gone wrong goes no further; what it found is in its report.
       if (register.problems.length > 0) return;
-      // No await between what is counted and the kill.
+      // No await between what is counted and the signal.
       const counted = unsavedNow();
-      const head = headOf(running);
-      server.signal('SIGKILL');
-      const saved = [...register.saved];
-      await server.ended;
+      const signalledAt = performance.now();
+      server.signal(signal);
+      const ended = await server.ended;
+      const endedAfterMs = performance.now() - signalledAt;
       const stored = await readStore(documents, running.sessionId);
-      kills.push({
-        unsaved: counted,
-        lost: head - (stored.at(-1)?.seq ?? 0),
-        broken: contradictions(running, saved, stored),
-      });
+      // By now the clients have read what was on its way to them.
+      const lost = headOf(running) - (stored.at(-1)?.seq ?? 0);
+      kills.push({ unsaved: counted, lost, broken: contradictions(running, stored), ended, endedAfterMs });
       server = await start();
     }
   }
@@ -136,12 +137,8 @@ export async function readStore(directory: string, sessionId: string): Promise<r
   }
 }
 
-/** What the store says against what clients were told before the kill. */
-function contradictions(
-  { authors, reader, register }: RunningReplay,
-  told: readonly EditId[],
-  stored: readonly Entry[],
-): string[] {
+/** What the store says against what clients were told. */
+function contradictions({ authors, reader, register }: RunningReplay, stored: readonly Entry[]): string[] {
   const found: string[] = [];
   const next = authors.map(() => 0);
   let prevTag = '';
@@ -159,7 +156,7 @@ function contradictions(
       else next[edit.author] = edit.ordinal + 1;
     }
   }
-  for (const { author, ordinal } of told)
+  for (const { author, ordinal } of register.saved)
     if (ordinal >= (next[author] ?? 0))
       found.push(`edit ${ordinal} of author ${author} was said to be saved and is not in the store`);
   for (const { savedMark } of [reader, ...authors]) {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
+import { errorReply } from '../../src/http/schemas';
 import {
   launch,
   listening,
@@ -48,6 +49,7 @@ export interface ServerOptions {
 export class Processes {
   readonly #processes: LaunchedProcess[] = [];
   readonly #directories: string[] = [];
+  readonly #cleanups: Array<() => Promise<void>> = [];
 
   async directory(): Promise<string> {
     const directory = await mkdtemp(join(tmpdir(), 'flow-process-'));
@@ -83,8 +85,14 @@ export class Processes {
     return listening(launched);
   }
 
+  /** Runs when the processes have ended and the directories are still there. */
+  onClean(cleanup: () => Promise<void>): void {
+    this.#cleanups.push(cleanup);
+  }
+
   async clean(): Promise<void> {
     await Promise.all(this.#processes.splice(0).map((launched) => launched.end('SIGKILL')));
+    for (const cleanup of this.#cleanups.splice(0)) await cleanup();
     for (const directory of this.#directories.splice(0)) await rm(directory, { recursive: true, force: true });
   }
 }
@@ -109,10 +117,25 @@ export async function portToComeBackTo(): Promise<number> {
   }
 }
 
-/** GET, read with the schema of the reply. */
-export async function ask<S extends z.ZodType>(url: string, schema: S): Promise<{ status: number; body: z.output<S> }> {
-  const response = await fetch(url);
+/** GET, read with the schema of the reply; by whom, with AUTH_MODE=open, is a name. */
+export async function ask<S extends z.ZodType>(
+  url: string,
+  schema: S,
+  user?: string,
+): Promise<{ status: number; body: z.output<S> }> {
+  const response = await fetch(url, user === undefined ? {} : { headers: { authorization: `Bearer ${user}` } });
   return { status: response.status, body: schema.parse(await response.json()) };
+}
+
+/** POST of JSON; the error is there when it was refused. */
+export async function post(
+  url: string,
+  body: object,
+): Promise<{ status: number; error: z.output<typeof errorReply>['error'] | null }> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
+  const refused = errorReply.safeParse(await response.json());
+  return { status: response.status, error: refused.data?.error ?? null };
 }
 
 /** Process ids of a process's children. */

@@ -9,6 +9,7 @@ import type { DocumentStore } from '../../src/storage/document-store';
 import { LmdbDocumentStore } from '../../src/storage/lmdb/lmdb-document-store';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
 import type { SessionRecord } from '../../src/storage/session-records';
+import { StoreProcess } from './store-process';
 
 /** One backend as two nodes use it; they may share a handle. Started. */
 export interface SharedStore {
@@ -23,7 +24,6 @@ export async function sharedMemoryStore(): Promise<SharedStore> {
   return { one: store, other: store, close: () => store.stop() };
 }
 
-/** LMDB lets a process open a directory once; what several processes may do is tested with several processes. */
 export async function sharedLmdbStore(): Promise<SharedStore> {
   const directory = await temporaryDirectory();
   const store = lmdbStore(directory);
@@ -35,6 +35,31 @@ export async function sharedLmdbStore(): Promise<SharedStore> {
       await store.stop();
       await rm(directory, { recursive: true });
     },
+  };
+}
+
+/** Inside a `describe`: the other node is a process of its own. */
+export function lmdbStoreOfTwoProcesses(): () => Promise<SharedStore> {
+  let process: StoreProcess;
+  beforeAll(async () => {
+    process = await StoreProcess.start();
+  });
+  afterAll(() => process.end());
+
+  return async () => {
+    const directory = await temporaryDirectory();
+    const one = lmdbStore(directory);
+    await one.start();
+    const other = await process.open({ directory });
+    return {
+      one,
+      other,
+      async close() {
+        await one.stop();
+        await other.stop();
+        await rm(directory, { recursive: true });
+      },
+    };
   };
 }
 

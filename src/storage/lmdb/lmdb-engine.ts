@@ -1,8 +1,12 @@
-import { mkdir, open as openFile } from 'node:fs/promises';
+import { open as openFile } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
+import { makeDirectory } from '../../lib/make-directory';
 import type { Logger } from '../../lib/logger';
+import { faultCode } from '../../lib/system-faults';
 import { FlowError } from '../../protocol/errors';
+import { checkFile } from './lmdb-file';
 import { bringUpToFormat, checkFormat } from './lmdb-format';
 import { openTables, type Tables } from './lmdb-tables';
 
@@ -72,15 +76,18 @@ export class LmdbEngine {
     }
     openPaths.add(this.#path);
     try {
-      await mkdir(this.#options.directory, { recursive: true });
+      await makeDirectory(this.#options.directory);
+      await checkFile(this.#path);
       const { root, tables } = this.#open();
+      // Damage that is met inside a transaction is reported as a fault of the transaction.
+      tables.meta.get('format');
       await root.childTransaction(() => bringUpToFormat(tables));
       // The file's name is in its directory, and a loss of power could take that away too.
       await syncToDisk(this.#options.directory, 'r');
       this.#isRunning = true;
     } catch (cause) {
       await this.#close();
-      throw await toStoreFault(cause);
+      throw await toStoreFault(cause, `The document store ${this.#path} cannot be opened.`);
     }
   }
 
@@ -129,8 +136,6 @@ export class LmdbEngine {
 
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) await this.#commit();
-    // In the same turn as the check above: a job that comes in between would never run.
-    this.#draining = null;
     // In the turn of the last look: a write that comes later finds nobody at work and begins again.
     this.#draining = null;
   }
@@ -203,7 +208,7 @@ export class LmdbEngine {
 const notOpen = (): FlowError => new FlowError('STORE_UNAVAILABLE', 'The document store is not open.');
 
 /** Whatever the engine throws, as something its callers can act on. */
-async function toStoreFault(fault: unknown): Promise<FlowError> {
+async function toStoreFault(fault: unknown, message?: string): Promise<FlowError> {
   if (fault instanceof FlowError) return fault;
   let cause = fault;
   // A failed commit hands its reason over as a rejected promise, which must not stay unhandled.
@@ -212,8 +217,12 @@ async function toStoreFault(fault: unknown): Promise<FlowError> {
       cause = reason;
     });
   }
-  return new FlowError('STORE_UNAVAILABLE', undefined, { retryAfterMs: RETRY_AFTER_MS }, { cause });
+  if (faultCode(cause) === String(constants.errno.EIO)) cause = new Error(SHORT_WRITE);
+  return new FlowError('STORE_UNAVAILABLE', message, { retryAfterMs: RETRY_AFTER_MS }, { cause });
 }
+
+/** LMDB calls it an input/output error when the system took only a part of what it was given to write. */
+const SHORT_WRITE = 'Not everything could be written: the disk or a file-size limit is full, or the disk fails (EIO).';
 
 async function syncToDisk(path: string, flags: 'r' | 'r+'): Promise<void> {
   const file = await openFile(path, flags);

@@ -2,7 +2,8 @@ import { collab, receiveUpdates, sendableUpdates } from '@codemirror/collab';
 import { ChangeSet, EditorState, Text } from '@codemirror/state';
 import type { Authored, RebasingEditor } from './rebasing-author';
 
-const docAfter = (changes: readonly ChangeSet[], start = Text.empty): Text => changes.reduce((doc, change) => change.apply(doc), start);
+const docAfter = (changes: readonly ChangeSet[], start = Text.empty): Text =>
+  changes.reduce((doc, change) => change.apply(doc), start);
 
 /** CodeMirror without a view: its state and `@codemirror/collab`. */
 export class CodeMirrorEditor implements RebasingEditor<ChangeSet> {

@@ -46,7 +46,10 @@ export class Gateway {
       return;
     }
     const onward = connect(this.#target);
-    for (const [one, other] of [[socket, onward], [onward, socket]] as const) {
+    for (const [one, other] of [
+      [socket, onward],
+      [onward, socket],
+    ] as const) {
       this.#sockets.add(one);
       one.setNoDelay(true);
       one.pipe(other);

@@ -84,6 +84,9 @@ export class ProseMirrorEditor implements RebasingEditor<Step> {
   }
 
   #stateAfter(confirmed: readonly Step[]): EditorState {
-    return EditorState.create({ doc: docAfter(confirmed), plugins: [collab({ version: confirmed.length, clientID: this.#clientID })] });
+    return EditorState.create({
+      doc: docAfter(confirmed),
+      plugins: [collab({ version: confirmed.length, clientID: this.#clientID })],
+    });
   }
 }

@@ -79,7 +79,10 @@ export class RebasingAuthor<Change> {
     this.#isPushing = true;
     const clientID = this.ledger.author;
     this.session
-      .propose(changes.map((change): WireChange => ({ clientID, change: this.#editor.toWire(change) })), this.session.head)
+      .propose(
+        changes.map((change): WireChange => ({ clientID, change: this.#editor.toWire(change) })),
+        this.session.head,
+      )
       .then(({ status }) => {
         if (status === 'stale') this.stale += 1;
       })

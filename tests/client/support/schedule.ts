@@ -16,8 +16,10 @@ export interface ScheduleOptions {
   readonly reloaders: number;
   /** Locks that do not lock, so that two tabs can speak for one client. */
   readonly hasBrokenLocks?: boolean;
-  /** Left out of the code under test, to see that the check notices. */
-  readonly sabotage?: (session: FlowSession) => void;
+  /** False: the server can always tell what went into a snapshot. */
+  readonly hasPruning?: boolean;
+  /** How long everything may take to become quiet again. */
+  readonly healingRounds?: number;
 }
 
 export interface Outcome {
@@ -159,7 +161,6 @@ export async function runSchedule(options: ScheduleOptions): Promise<Outcome> {
     const stored = tabStorage ? new StoredQueue('s', tabStorage, tabStorage) : null;
     const tab = new Tab(name, isProposer, server, clock, random, stored);
     if (tabStorage) tabStorages.set(tab, tabStorage);
-    options.sabotage?.(tab.session);
     return tab;
   };
   let tabs: Tab[] = [];
@@ -235,7 +236,7 @@ export async function runSchedule(options: ScheduleOptions): Promise<Outcome> {
       server.fork();
     } else if (roll < 0.993) server.reopen();
     else if (roll < 0.998) server.fold();
-    else server.prune();
+    else if (options.hasPruning ?? true) server.prune();
     for (const proposer of tabs) if (proposer.isProposer) proposer.propose();
     await settle();
   };
@@ -247,7 +248,7 @@ export async function runSchedule(options: ScheduleOptions): Promise<Outcome> {
     tabs.every(
       ({ link, session, wanted }) => link.isConnected && session.status.state === 'synced' && wanted.length === 0,
     );
-  for (let round = 0; round < 2_000 && !isQuiet(); round += 1) {
+  for (let round = 0; round < (options.healingRounds ?? 2_000) && !isQuiet(); round += 1) {
     for (const { link } of tabs) {
       link.open();
       for (const arrive of link.toServer.splice(0)) arrive();

@@ -77,7 +77,12 @@ export class World {
 
   /** A client of this world; it is closed with it. */
   client(options: Partial<FlowClientOptions> = {}): FlowClient {
-    const client = new FlowClient({ url: this.gateway.url, backoff: QUICK_BACKOFF, requestDeadlineMs: 5_000, ...options });
+    const client = new FlowClient({
+      url: this.gateway.url,
+      backoff: QUICK_BACKOFF,
+      requestDeadlineMs: 5_000,
+      ...options,
+    });
     this.#clients.push(client);
     return client;
   }
@@ -142,7 +147,10 @@ export class World {
 
   async startServer(config: Partial<Config> = {}): Promise<void> {
     const waiting = new WaitingStore(this.documents);
-    const server = await startServer({ store: waiting.store, config: { stopDeadlineMs: 5_000, ...this.#config, ...config } });
+    const server = await startServer({
+      store: waiting.store,
+      config: { stopDeadlineMs: 5_000, ...this.#config, ...config },
+    });
     this.#servers.push({ server, waiting });
     this.gateway.route(server.url);
   }
@@ -199,3 +207,7 @@ export class Follower {
 
 export const untilSynced = (session: FlowSession): Promise<void> =>
   eventually(`synced, but is ${JSON.stringify(session.status)}`, () => session.status.state === 'synced');
+
+/** Where only the content counts, not its order. */
+export const sorted = (values: readonly unknown[]): string[] =>
+  values.map(String).sort((one, other) => one.localeCompare(other));

@@ -37,6 +37,7 @@ export class DeliveryRecord {
   }
 
   #onEntries({ entries, head }: Delivery): void {
+    this.#trace.detail(() => `${this.name}: ${spanOf(entries)} of ${this.sessionId}`);
     for (const entry of entries) {
       const fault = this.chain.append(entry);
       if (fault) this.#trace.violated('delivered', `${this.name}: ${fault}`);
@@ -51,6 +52,7 @@ export class DeliveryRecord {
 
   #onReset({ snapshot }: SessionEvents['reset']): void {
     this.chain.restart(snapshot ? { seq: snapshot.seq, tag: snapshot.tag } : GENESIS);
+    this.#trace.note(`${this.name} begins ${this.sessionId} at ${this.chain.head.seq}`);
     this.#snapshotIds = snapshot ? snapshotIdsOf(snapshot.payload) : [];
     this.#reportedSeq = this.chain.head.seq;
     this.#trace.count(snapshot ? 'starts from a snapshot' : 'starts from nothing');
@@ -61,8 +63,10 @@ export class DeliveryRecord {
     this.#trace.note(`${this.name} forks at ${seq} of ${this.sessionId}, ${rolledBack.length} entries void`);
     const base = this.chain.markAtOrBelow(seq);
     const removed = base.seq === seq ? (this.chain.rollBackTo(base) ?? []) : [];
-    if (removed.map(({ mark }) => mark.seq).join() !== rolledBack.map((entry) => entry.seq).join()) {
-      this.#trace.violated('delivered', `${this.name} was told of other void entries than it has after ${seq}`);
+    const had = removed.map(({ mark }) => mark.seq).join();
+    const told = rolledBack.map((entry) => entry.seq).join();
+    if (had !== told) {
+      this.#trace.violated('delivered', `${this.name} forks at ${seq}: it had ${had || 'nothing'} there, void is ${told}`);
     }
     this.#reportedSeq = Math.min(this.#reportedSeq, seq);
   }
@@ -74,6 +78,9 @@ export class DeliveryRecord {
     this.#reportedSeq = Math.max(this.#reportedSeq, seq);
   }
 }
+
+const spanOf = (entries: Delivery['entries']): string =>
+  entries.map(({ epoch, seq, clientId, clientSeq }) => `${epoch}/${seq} ${clientId.slice(0, 4)}#${clientSeq}`).join(', ');
 
 /** Operations of json schedules are `{ id, … }`. */
 export function idOf(operation: unknown): string {

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Config } from '../../../config/load-config';
 import type { createFlow, Flow, FlowHooks } from '../../../src/flow';
+import type { Logger } from '../../../src/lib/logger';
 import type { EventOrdering } from '../../../src/ordering/event-ordering';
 import type { DocumentStore } from '../../../src/storage/document-store';
 import type { Severance } from './severance';
@@ -15,6 +16,7 @@ export interface InstanceOptions {
   readonly ordering: EventOrdering;
   readonly severance: Severance;
   readonly hooks: FlowHooks;
+  readonly log: Logger;
 }
 
 /** One server of a schedule: started, drained, or killed so that nothing of it has any effect afterwards. */
@@ -26,14 +28,21 @@ export class Instance {
   readonly #sockets = new Set<Socket>();
   #ended: Promise<unknown> | undefined;
 
-  constructor({ name, createFlow, config, store, ordering, severance, hooks }: InstanceOptions) {
+  constructor({ name, createFlow, config, store, ordering, severance, hooks, log }: InstanceOptions) {
     this.name = name;
     this.#severance = severance;
     this.#http.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
     });
-    this.#flow = createFlow({ httpServer: this.#http, config: { ...config, instanceId: name }, store, ordering, hooks });
+    this.#flow = createFlow({
+      httpServer: this.#http,
+      config: { ...config, instanceId: name },
+      store,
+      ordering,
+      hooks,
+      log,
+    });
   }
 
   get port(): number {

@@ -35,9 +35,16 @@ const MAX_WRITTEN_AT_ONCE = 4;
 const LAST_WORD = 3;
 
 /** Runs the plan against real servers and the real library over real sockets, and holds what came of it against the invariants. */
-export async function runSchedule(plan: Plan, changes: Partial<Parts> = {}, deadlineMs = CONVERGENCE_DEADLINE_MS): Promise<Outcome> {
+export async function runSchedule(
+  plan: Plan,
+  {
+    parts: changes = {},
+    deadlineMs = CONVERGENCE_DEADLINE_MS,
+    isDetailed = false,
+  }: { parts?: Partial<Parts>; deadlineMs?: number; isDetailed?: boolean } = {},
+): Promise<Outcome> {
   const startedAt = performance.now();
-  const trace = new Trace();
+  const trace = new Trace({ isDetailed });
   const { keptIn, clean } = storeOf(plan);
   const parts: Parts = {
     createFlow,

@@ -113,11 +113,13 @@ class Wire {
       new Way(proxy, 'up', client, this.#server, now),
       new Way(proxy, 'down', this.#server, client, now),
     ];
+    let open = 2;
     for (const socket of [client, this.#server]) {
       socket.on('error', () => this.cut());
-      socket.on('close', (hadError) => {
-        if (hadError) this.cut();
-        onEnded();
+      socket.on('close', () => {
+        open -= 1;
+        // What is still held back for the other side reaches it first.
+        if (open === 0) onEnded();
       });
     }
   }

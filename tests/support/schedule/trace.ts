@@ -1,3 +1,5 @@
+import { createLogger, silentLogger, type Logger } from '../../../src/lib/logger';
+
 /** What must hold whatever happens; a failing schedule names one of these. */
 export const INVARIANTS = {
   dense: 'the history counts 1, 2, 3 … without a hole',
@@ -27,13 +29,29 @@ const SHOWN_VIOLATIONS = 8;
 export class Trace {
   readonly violations: Violation[] = [];
   readonly counts: Record<string, number> = {};
+  readonly #isDetailed: boolean;
   readonly #startedAt = performance.now();
   readonly #lines: string[] = [];
   /** Lines before the first violation are worth more than those after it. */
   #isFrozen = false;
 
+  constructor({ isDetailed = false } = {}) {
+    this.#isDetailed = isDetailed;
+  }
+
   note(text: string): void {
     if (!this.#isFrozen) this.#lines.push(`${this.#now()} ${text}`);
+  }
+
+  /** What only somebody who looks into one schedule wants to know. */
+  detail(text: () => string): void {
+    if (this.#isDetailed) this.note(text());
+  }
+
+  /** What a server logs, where details are wanted. */
+  logger(instanceId: string): Logger {
+    if (!this.#isDetailed) return silentLogger;
+    return createLogger({ level: 'info', instanceId }, { write: (line) => this.note(line.trim()) });
   }
 
   count(what: string, by = 1): void {
@@ -58,7 +76,7 @@ export class Trace {
       `${heading} breaks "${first.invariant}" (${INVARIANTS[first.invariant]})`,
       ...this.violations.slice(0, SHOWN_VIOLATIONS).map(({ invariant, what }) => `  ${invariant}: ${what}`),
       'what happened (ms):',
-      ...this.#lines.slice(-SHOWN_LINES).map((line) => `  ${line}`),
+      ...this.#lines.slice(this.#isDetailed ? 0 : -SHOWN_LINES).map((line) => `  ${line}`),
     ].join('\n');
   }
 

@@ -185,6 +185,7 @@ export class World {
       store: parts.store(store),
       ordering: parts.ordering(ordering),
       severance,
+      log: trace.logger(name),
       hooks: {
         onSessionOpened: ({ sessionId }) => {
           if (!severance.isSevered) slot.open.add(sessionId);

@@ -1,0 +1,167 @@
+import { chmod, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { FlowClient } from '../../src/client/flow-client';
+import { Processes, SERVER, type Ended, type Variables } from '../support/server-process';
+
+const processes = new Processes();
+afterEach(() => processes.clean());
+
+const HERE = { HOST: '127.0.0.1', PORT: '0' };
+
+/** Runs a server that is expected not to start, to its end. */
+const start = (env: Variables): Promise<Ended & { output: string }> =>
+  processes.run(SERVER, [], { env: { ...HERE, ...env } });
+
+/** The line for people: stack traces are for the log. */
+const reasonIn = (output: string): string | undefined =>
+  output.split('\n').find((line) => line.startsWith('Flow Backend cannot start. '));
+
+describe('a configuration at fault', () => {
+  test('is told as a whole, by variable, with what is allowed, and the exit code is 78', async () => {
+    const { code, output } = await start({
+      PORT: '70000',
+      HOST: 'not a host',
+      LOG_LEVEL: 'loud',
+      DOCUMENT_STORE: 'floppy',
+      SAVE_INTERVAL_MS: 'soon',
+      MAX_BATCH_BYTES: '10',
+      USE_REDIS_WEBSOCKETS: 'maybe',
+      USE_REDIS_TELEPATHY: 'true',
+      NODE_ENV: 'production',
+      FLOW_SECRET: 'short',
+    });
+    expect(output.split('\n')).toEqual([
+      'The configuration is at fault:',
+      expect.stringMatching(/^ {2}PORT: must be a whole number, 0 to 65535; it is "70000"$/),
+      expect.stringMatching(/^ {2}HOST: must be .*; it is "not a host"$/),
+      expect.stringMatching(/^ {2}LOG_LEVEL: must be trace \| .*; it is "loud"$/),
+      expect.stringMatching(/^ {2}USE_REDIS_WEBSOCKETS: must be true, false, 1 or 0; it is "maybe"$/),
+      expect.stringMatching(/^ {2}DOCUMENT_STORE: must be lmdb \| memory; it is "floppy"$/),
+      expect.stringMatching(/^ {2}SAVE_INTERVAL_MS: must be a whole number, .*; it is "soon"$/),
+      // A secret is never repeated.
+      expect.stringMatching(/^ {2}FLOW_SECRET: must be at least 16 characters long$/),
+      expect.stringMatching(/^ {2}AUTH_MODE: open lets everyone in; .*ALLOW_OPEN_AUTH=true/),
+      expect.stringMatching(/^ {2}MAX_OPERATION_BYTES: must not be more than MAX_BATCH_BYTES/),
+      expect.stringMatching(/^ {2}USE_REDIS_TELEPATHY: there is no such flag; there are USE_REDIS_/),
+    ]);
+    expect(code).toBe(78);
+  });
+
+  test('in a file .env counts like one in the environment', async () => {
+    const directory = await processes.directory();
+    await writeFile(join(directory, '.env'), 'PORT=everywhere\nLOG_LEVEL=info\n');
+    const { code, output } = await processes.run(SERVER, [], { cwd: directory });
+    expect(output).toBe(
+      'The configuration is at fault:\n  PORT: must be a whole number, 0 to 65535; it is "everywhere"',
+    );
+    expect(code).toBe(78);
+  });
+});
+
+describe('an address that cannot be had', () => {
+  test('a port in use is named, with what to do, and the exit code is 1', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    try {
+      const { code, output } = await start({ PORT: String(port), DOCUMENT_DIR: await processes.directory() });
+      expect(reasonIn(output)).toMatch(
+        `Cannot listen on port ${port} of 127.0.0.1. Another program has it: stop that one, or set PORT.`,
+      );
+      expect(code).toBe(1);
+    } finally {
+      other.close();
+      await once(other, 'close');
+    }
+  });
+
+  test('so is a host that is not of this machine', async () => {
+    // 192.0.2.0/24 is for documentation only.
+    const { code, output } = await start({ HOST: '192.0.2.1', DOCUMENT_DIR: await processes.directory() });
+    expect(reasonIn(output)).toMatch(
+      'Cannot listen on port 0 of 192.0.2.1. This machine has no such address: set HOST.',
+    );
+    expect(code).toBe(1);
+  });
+});
+
+describe('a document store that cannot be opened is named with the reason, and the exit code is 1', () => {
+  const expectRefusal = ({ code, output }: Ended & { output: string }, path: string, reason: string | RegExp): void => {
+    const line = reasonIn(output);
+    expect(line).toMatch(
+      `Flow Backend cannot start. The document store ${join(path, 'documents.mdb')} cannot be opened.`,
+    );
+    expect(line).toMatch(reason);
+    expect(code).toBe(1);
+  };
+
+  test('DOCUMENT_DIR is a file', async () => {
+    const file = join(await processes.directory(), 'file');
+    await writeFile(file, 'not a directory');
+    expectRefusal(await start({ DOCUMENT_DIR: file }), file, /EEXIST: file already exists/);
+    expect(await readFile(file, 'utf8')).toBe('not a directory');
+  });
+
+  test('DOCUMENT_DIR is below a file', async () => {
+    const file = join(await processes.directory(), 'file');
+    await writeFile(file, 'not a directory');
+    expectRefusal(await start({ DOCUMENT_DIR: join(file, 'data') }), join(file, 'data'), /ENOTDIR: not a directory/);
+  });
+
+  test('DOCUMENT_DIR is where nothing can be made', async () => {
+    expectRefusal(await start({ DOCUMENT_DIR: '/proc/flow/data' }), '/proc/flow/data', /ENOENT/);
+  });
+
+  test('DOCUMENT_DIR may not be written', async () => {
+    const directory = join(await processes.directory(), 'read-only');
+    await mkdir(directory);
+    await chmod(directory, 0o555);
+    const launched = await processes.launch(withoutPrivilege([process.execPath, SERVER]), {
+      env: { ...HERE, DOCUMENT_DIR: directory },
+    });
+    const ended = await launched.ended;
+    expectRefusal({ ...ended, output: launched.lines.join('\n') }, directory, /Permission denied/);
+  });
+
+  test.each<[string, (file: string) => Promise<void>, RegExp]>([
+    ['holds something else', (file) => writeFile(file, 'Dear diary\n'.repeat(1_000)), /damaged, or no file of a store/],
+    ['holds zeros', (file) => writeFile(file, Buffer.alloc(65_536)), /damaged, or no file of a store/],
+    ['has lost its end', (file) => truncate(file, 3 * 4_096), /The file is cut short by \d+ bytes/],
+    ['has lost its beginning', (file) => overwrite(file, 0, 8_192), /damaged, or no file of a store/],
+  ])('the file %s', async (_, damage, reason) => {
+    const documents = await processes.directory();
+    await storeSomething(documents);
+    const file = join(documents, 'documents.mdb');
+    await damage(file);
+    const damaged = await readFile(file);
+    expectRefusal(await start({ DOCUMENT_DIR: documents }), documents, reason);
+    // Whoever wants to rescue something finds it as it was.
+    expect(await readFile(file)).toEqual(damaged);
+  });
+});
+
+/** Root may write everywhere; without these capabilities it is a user like others. */
+function withoutPrivilege(command: readonly string[]): string[] {
+  return process.getuid?.() === 0
+    ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search', ...command]
+    : [...command];
+}
+
+async function storeSomething(documents: string): Promise<void> {
+  const server = await processes.startServer({ documents });
+  const client = new FlowClient({ url: server.url });
+  const { sessionId } = await client.createSession({ format: 'json' });
+  const session = client.session(sessionId);
+  await session.join();
+  await session.submit(['something']).whenSaved();
+  client.close();
+  await server.end('SIGTERM');
+}
+
+async function overwrite(file: string, from: number, length: number): Promise<void> {
+  const content = await readFile(file);
+  content.fill(0x2a, from, from + length);
+  await writeFile(file, content);
+}
