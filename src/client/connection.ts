@@ -131,12 +131,12 @@ export class Connection {
       return this.#unansweredRequests.delete(refuse);
     };
     this.#unansweredRequests.add(refuse);
-    socket.emit(name, payload, (acknowledgement: Acknowledgement<Name>) => {
-      if (acknowledgement.status === 'ok') {
+    socket.emit(name, payload, (acknowledgement: Acknowledgement<Name> | undefined) => {
+      if (acknowledgement?.status === 'ok') {
         if (settle()) onReply(acknowledgement);
       } else {
         refuse(
-          readRefusal(acknowledgement.error) ??
+          readRefusal(acknowledgement?.error) ??
             unanswered(`${name} was answered in a way this client does not understand.`),
         );
       }

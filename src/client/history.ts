@@ -41,6 +41,11 @@ export class DeliveredHistory {
     return Math.min(this.#savedSeq, this.#head.seq);
   }
 
+  /** Whether this history is known to go through the mark. */
+  hasMark(mark: Mark): boolean {
+    return isSameMark(mark, this.#savedMark) || this.#marks.some((known) => isSameMark(known, mark));
+  }
+
   /** Begins anew at a saved mark: a snapshot's, or the beginning. */
   restart(mark: Mark): void {
     this.#head = mark;

@@ -125,12 +125,13 @@ export class Reception {
     if (isLive()) this.#noteSaved(saved);
   }
 
-  onSaved({ epoch, saved }: Announcements['operation:saved']): void {
+  onSaved({ epoch, saved, tag }: Announcements['operation:saved']): void {
     const { isLive, rejoin } = this.#options;
     if (!isLive() || epoch < this.#history.epoch) return;
     // Under a newer epoch the same seq may be another operation: ask before anything is let go.
-    if (epoch > this.#history.epoch) return rejoin();
-    this.#noteSaved(saved);
+    if (epoch > this.#history.epoch && !this.#history.hasMark({ seq: saved, tag })) return rejoin();
+    this.#history.underEpoch(epoch);
+    this.#noteSaved(saved, tag);
   }
 
   // ————— details

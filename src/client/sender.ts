@@ -40,11 +40,6 @@ export class Sender {
     this.pump();
   }
 
-  /** Sends nothing more; answers still come. */
-  pause(): void {
-    this.#isRunning = false;
-  }
-
   /** Forgets what is in flight: the connection is gone, or the history is read anew. */
   halt(): void {
     this.#isRunning = false;

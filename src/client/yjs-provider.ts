@@ -58,6 +58,7 @@ export class FlowYjsProvider {
   #isSynced = false;
   #unsaved = 0;
   #isFull = false;
+  #refusedFor: FlowError | null = null;
   #isDestroyed = false;
   /** Local updates that were not handed to the session yet. */
   #updates: Uint8Array[] = [];
@@ -118,8 +119,8 @@ export class FlowYjsProvider {
 
   /** Joins, and stays joined. A refusal is told by the event `refused`. */
   connect(): void {
-    this.session.join().catch((error: unknown) => {
-      if (error instanceof FlowError && !this.#isDestroyed) this.#emitter.emit('refused', error);
+    this.session.join().catch((fault: unknown) => {
+      if (!(fault instanceof FlowError)) throw fault;
     });
   }
 
@@ -308,12 +309,14 @@ export class FlowYjsProvider {
 
   #onStatus(status: SessionStatus): void {
     this.#tellUnsaved();
+    if (status.state !== 'refused') this.#refusedFor = null;
     switch (status.state) {
       case 'synced':
       case 'saving':
         return this.#setStatus('connected');
       case 'refused':
-        this.#emitter.emit('refused', status.reason);
+        if (status.reason !== this.#refusedFor) this.#emitter.emit('refused', status.reason);
+        this.#refusedFor = status.reason;
         return status.isReading ? this.#setStatus('connected') : this.#onInterrupted('disconnected');
       case 'connecting':
         return this.#onInterrupted('connecting');

@@ -17,7 +17,7 @@ interface FanOutOptions {
   readonly intervalMs: number;
   /** Writes a frame to every local connection of the session; answers how many. */
   readonly sendBatch: (batch: Batch, bytes: number) => number;
-  readonly sendSaved: (saved: { epoch: number; saved: number }) => void;
+  readonly sendSaved: (saved: { epoch: number; saved: number; tag: string }) => void;
 }
 
 /**
@@ -30,7 +30,7 @@ export class FanOut {
   #pending: Entry[] = [];
   #pendingBytes = 0;
   #pendingSince = 0;
-  #savedSeq: number;
+  #saved: Mark;
   #announcedSavedSeq: number;
   #cancelFrame: (() => void) | undefined;
   #cancelSaved: (() => void) | undefined;
@@ -38,7 +38,7 @@ export class FanOut {
   constructor(options: FanOutOptions, start: { epoch: number; saved: Mark }) {
     this.#options = options;
     this.#epoch = start.epoch;
-    this.#savedSeq = start.saved.seq;
+    this.#saved = start.saved;
     this.#announcedSavedSeq = start.saved.seq;
   }
 
@@ -51,8 +51,8 @@ export class FanOut {
 
   /** `saved` has moved: it rides on the next frame, or goes alone after a while. */
   saved(saved: Mark): void {
-    if (saved.seq <= this.#savedSeq) return;
-    this.#savedSeq = saved.seq;
+    if (saved.seq <= this.#saved.seq) return;
+    this.#saved = saved;
     this.#cancelSaved ??= this.#options.clock.after(SAVED_INTERVAL_MS, () => {
       this.#cancelSaved = undefined;
       this.announceSaved();
@@ -79,11 +79,11 @@ export class FanOut {
         prevTag: before.tag,
         entries: entries.map(toWireEntry),
         tag: last.tag,
-        saved: this.#savedSeq,
+        saved: this.#saved.seq,
       },
       bytes,
     );
-    this.#announcedSavedSeq = this.#savedSeq;
+    this.#announcedSavedSeq = this.#saved.seq;
     telemetry.operations.delivered += receivers * (last.seq - before.seq);
     telemetry.deliverMs.record(clock.monotonic() - this.#pendingSince);
     this.#beginInterval();
@@ -113,8 +113,9 @@ export class FanOut {
   announceSaved(): void {
     // Nobody hears that something is saved before it was delivered.
     this.flush();
-    if (this.#savedSeq === this.#announcedSavedSeq) return;
-    this.#announcedSavedSeq = this.#savedSeq;
-    this.#options.sendSaved({ epoch: this.#epoch, saved: this.#savedSeq });
+    const { seq, tag } = this.#saved;
+    if (seq === this.#announcedSavedSeq) return;
+    this.#announcedSavedSeq = seq;
+    this.#options.sendSaved({ epoch: this.#epoch, saved: seq, tag });
   }
 }

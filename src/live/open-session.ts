@@ -5,7 +5,7 @@ import { pause, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import type { AppendResult, EventOrdering, Hint, HotLog } from '../ordering/event-ordering';
 import type { SaveDuty } from '../ordering/save-duty';
-import { markBefore, markOf, toWireEntry, type Entry } from '../protocol/entry';
+import { markBefore, markOf, toWireEntry, type ClientRow, type Entry } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
 import { isSameMark, type Mark, type Position } from '../protocol/positions';
 import type { ClientCredentials, Participant, Replies, Requests, Role, SessionInfo } from '../protocol/schemas';
@@ -718,9 +718,24 @@ export class OpenSession implements SaveClient {
     // Named before the row is read: under a newer epoch the history may have more of this client than the row says.
     const { epoch } = this.#tail;
     const row = isNew ? null : await operationLog.clientRow(this.sessionId, clientId);
+    if (row && ordering.scope === 'shared') await this.#demandOnChain(row);
     const admitted = await ordering.admit(this.sessionId, epoch, clientId, row);
     if (admitted === 'wrong-epoch') throw this.#wrongEpoch(epoch);
     return admitted.lastClientSeq;
+  }
+
+  /**
+   * A row of the store that is not in our history tells of operations our clients have not seen: the store was ahead of the hot log,
+   * or beside it, and numbers taken from there would leave out or repeat what they stand for (ST4).
+   */
+  async #demandOnChain(row: ClientRow): Promise<void> {
+    if (row.seq > this.#tail.head.seq) {
+      this.#knownSeq = Math.max(this.#knownSeq, row.seq);
+      await this.#repair();
+    }
+    if (await this.#history.isOnChain(this.#tail, row)) return;
+    this.#discontinuity('the store has operations of a client that the history lacks');
+    throw notDelivered();
   }
 
   /** Reads until the ring takes over; `complete` runs in the turn in which nothing more is missing, or with a page in between. */

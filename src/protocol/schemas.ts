@@ -123,7 +123,7 @@ export const announcements = {
     tag,
     saved: sequence,
   }),
-  'operation:saved': z.strictObject({ sessionId: id, epoch: z.int(), saved: sequence }),
+  'operation:saved': z.strictObject({ sessionId: id, epoch: z.int(), saved: sequence, tag }),
   'session:forked': z.strictObject({ sessionId: id, epoch: z.int(), head: mark }),
   'session:participants': z.strictObject({ sessionId: id, joined: z.array(participant), left: z.array(participant) }),
   'session:renamed': z.strictObject({ sessionId: id, title }),

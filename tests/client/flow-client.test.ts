@@ -135,6 +135,8 @@ describe('a client of a scripted server', () => {
     await expect(client.createSession()).rejects.toMatchObject({ code: 'NOT_DELIVERED' });
     server.on('session:create', () => ({ status: 'error', error: 'what is this?' }));
     await expect(client.createSession()).rejects.toMatchObject({ code: 'NOT_DELIVERED' });
+    server.on('session:create', () => []);
+    await expect(client.createSession()).rejects.toMatchObject({ code: 'NOT_DELIVERED' });
     expect(client.resources.requests).toBe(0);
   });
 
@@ -271,15 +273,26 @@ describe('a client of a scripted server', () => {
     expect(seen).toEqual([]);
   });
 
-  test('[ST1] saved under a newer epoch is not believed before a join has confirmed the history', async () => {
+  test('[SV3] saved under a newer epoch and with a tag we do not know is not believed before a join has confirmed it', async () => {
     server.on('session:join', () => emptyJoin('s'));
     const session = clientOf().session('s');
     await session.join();
     server.on('session:join', () => emptyJoin('s', { resume: 'continue', head: { epoch: 2, seq: 0, tag: '' } }));
-    server.announce('operation:saved', { sessionId: 's', epoch: 2, saved: 0 });
+    server.announce('operation:saved', { sessionId: 's', epoch: 2, saved: 0, tag: '0123456789abcdef' });
     await eventually('joined again', () => server.named('session:join').length === 2);
     await untilSynced(session);
     expect(session.savedMark).toEqual({ seq: 0, tag: '' });
+  });
+
+  test('[SV3] saved under a newer epoch is believed where our own history has its tag', async () => {
+    server.on('session:join', () => emptyJoin('s'));
+    const session = clientOf().session('s');
+    await session.join();
+    server.announce('operation:saved', { sessionId: 's', epoch: 2, saved: 0, tag: '' });
+    // A fence: had it asked to join again, that would be under way when the next announcement is heard.
+    server.announce('session:renamed', { sessionId: 's', title: 'Heard' });
+    await eventually('the title was heard', () => session.info?.title === 'Heard');
+    expect(server.named('session:join')).toHaveLength(1);
   });
 });
 

@@ -302,7 +302,7 @@ describe('a Yjs provider', () => {
     provider.on('refused', ({ code }) => refusals.push(code));
     provider.connect();
     await eventually('refused', () => refusals.length > 0);
-    expect(new Set(refusals)).toEqual(new Set(['SESSION_NOT_FOUND']));
+    expect(refusals).toEqual(['SESSION_NOT_FOUND']);
     expect(provider.status).toBe('disconnected');
   });
 });

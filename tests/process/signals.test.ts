@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { FlowClient } from '../../src/client/flow-client';
 import { readiness } from '../../src/http/schemas';
 import { makeHistory } from '../../src/tools/traces';
 import { eventually } from '../support/eventually';
-import { ask, childrenOf, post, Processes, ROOT, SERVER } from '../support/server-process';
+import { ask, childrenOf, post, Processes, SERVER, withTsx } from '../support/server-process';
 import { MIN_UNSAVED, readStore, replayWithKills } from '../support/server-process-kills';
 import { media } from '../support/server-process-media';
 import { WireClient } from '../support/wire-client';
@@ -152,12 +151,19 @@ test('the server leaves no process of its own behind', async () => {
   expect(await childrenOf(server.pid)).toEqual([]);
 });
 
-test('after stop inside another program no timer, socket or worker is left, and that program ends by itself', async () => {
-  const script = join(ROOT, 'tests/support/server-process-embedded.js');
-  const { code, output } = await processes.run(script, [await processes.directory()]);
-  expect(output.split('\n').map((line): unknown => JSON.parse(line))).toEqual([
-    { report: { unsavedSessions: [] } },
-    { alive: [], active: [] },
-  ]);
-  expect(code).toBe(0);
+describe('inside another program', () => {
+  const program = (...args: string[]): string[] => withTsx('tests/support/server-process-embedded.ts', ...args);
+
+  test('after stop no timer, socket or worker is left, and the program ends by itself', async () => {
+    const launched = await processes.launch(program(await processes.directory()));
+    const [found] = await launched.line(/^\{.*/);
+    expect(JSON.parse(found)).toEqual({ report: { unsavedSessions: [] }, alive: [], active: [] });
+    expect(await launched.ended).toEqual({ code: 0, signal: null });
+  });
+
+  test('negative control: without stop they are found', async () => {
+    const launched = await processes.launch(program(await processes.directory(), 'unstopped'));
+    const [found] = await launched.line(/^\{.*/);
+    for (const resource of ['Timeout', 'TCPSERVERWRAP', 'WORKER', 'MESSAGEPORT']) expect(found).toContain(resource);
+  });
 });

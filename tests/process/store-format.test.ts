@@ -2,6 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { GENESIS } from '../../src/protocol/positions';
+import { networkFileSystemOf } from '../../src/storage/lmdb/lmdb-disk';
 import { bringUpToFormat } from '../../src/storage/lmdb/lmdb-format';
 import { openTables, type Tables } from '../../src/storage/lmdb/lmdb-tables';
 import { StoreProcess } from '../support/store-process';
@@ -118,6 +119,12 @@ test('a directory is made where there is none, also one with a dot in its name',
   await store.start();
   expect(await store.sessionRecords.get('novel')).toEqual(sessionRecord('novel'));
   await store.stop();
+});
+
+test('network file systems are told from the disks of this machine', async () => {
+  expect([0x6969, 0xff534d42, 0xfe534d42].map(networkFileSystemOf)).toEqual(['NFS', 'CIFS', 'SMB 2']);
+  // ext4, tmpfs, btrfs, overlay.
+  expect([0xef53, 0x01021994, 0x9123683e, 0x794c7630].map(networkFileSystemOf)).toEqual([null, null, null, null]);
 });
 
 test('one process opens a directory once: its locks would not survive a second time', async () => {

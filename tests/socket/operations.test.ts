@@ -120,7 +120,7 @@ describe.each(['memory', 'lmdb'] as const)('with store %s', (kind) => {
         await ada.demand('operation:submit', { sessionId, clientSeq, operations: ['x'] });
       }
       await writer.reachSaved(20);
-      expect(ada.all('operation:saved').at(-1)).toEqual({ sessionId, epoch: writer.epoch, saved: 20 });
+      expect(ada.all('operation:saved').at(-1)).toMatchObject({ sessionId, epoch: writer.epoch, saved: 20 });
       const reply = await (await server.connect({ user: 'bob' })).demand('session:join', { sessionId });
       expect(reply.saved).toEqual({ epoch: writer.epoch, ...writer.head });
     });

@@ -15,8 +15,8 @@ import { seededRandom } from './random';
 
 /** One append in so many loses its answer. */
 const APPENDS_PER_LOSS = 80;
-/** Longer than a kill takes. */
-const COMMIT_DELAY_MS = 300;
+/** Much longer than the time from an announcement to a kill. */
+const COMMIT_DELAY_MS = 3_000;
 
 const config = loadConfig(environment());
 const log = createLogger({ level: config.logLevel, instanceId: config.instanceId });

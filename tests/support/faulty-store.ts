@@ -14,6 +14,8 @@ export class FaultyStore implements DocumentStore {
   isFull = false;
   /** How long every save takes. */
   saveMs = 0;
+  /** When set, a client's row is read at once, but answered only when this resolves. */
+  heldClientRows: Promise<void> | undefined;
   readonly counts = { savesRefused: 0, pagesRead: 0, saves: 0 };
   readonly #store: DocumentStore;
 
@@ -28,7 +30,11 @@ export class FaultyStore implements DocumentStore {
       head: (sessionId) => operationLog.head(sessionId),
       openEpoch: (...args) => operationLog.openEpoch(...args),
       tagAt: (...args) => operationLog.tagAt(...args),
-      clientRow: (...args) => operationLog.clientRow(...args),
+      clientRow: async (...args) => {
+        const row = await operationLog.clientRow(...args);
+        await this.heldClientRows;
+        return row;
+      },
       prune: (...args) => operationLog.prune(...args),
       readAfter: (...args) => {
         this.counts.pagesRead += 1;

@@ -24,11 +24,17 @@ export interface FaultCounts {
   logsFellBack: number;
 }
 
-type ListenTo = { sessionId: string; onHint: (hint: Hint) => void; held: Hint[] };
+interface Listener {
+  readonly sessionId: string;
+  readonly onHint: (hint: Hint) => void;
+  /** Hints that come after a later one. */
+  readonly held: Hint[];
+  unfollow: () => Promise<void>;
+}
 
 /**
  * One instance's view of an event ordering that several share, with everything that may go wrong between them (DL2, DL3, ST4).
- * Faults of the hot log itself (`vanish`, `fallBack`) are seen by all who share it through the same `HotLogFaults`.
+ * A fault of the hot log itself is another log in its place, given to all who share it.
  */
 export class LossyOrdering implements EventOrdering {
   readonly scope: 'process' | 'shared';
@@ -46,9 +52,11 @@ export class LossyOrdering implements EventOrdering {
   /** While true an append is rejected before it does anything, or (lost) after it did. */
   appends: 'work' | 'fail' | 'lose-the-answer' = 'work';
   reads: 'work' | 'fail' = 'work';
+  /** Called once, when somebody begins to follow a session. */
+  onceFollowed: (() => void) | undefined;
   #ordering: MemoryEventOrdering;
   readonly #random: () => number;
-  readonly #listeners = new Set<ListenTo>();
+  readonly #listeners = new Set<Listener>();
   #heldAppends: Array<() => void> | undefined;
 
   constructor(ordering: MemoryEventOrdering, random: () => number) {
@@ -110,11 +118,14 @@ export class LossyOrdering implements EventOrdering {
   }
 
   async follow(sessionId: string, onHint: (hint: Hint) => void): Promise<() => Promise<void>> {
-    const listener: ListenTo = { sessionId, onHint, held: [] };
+    const listener: Listener = { sessionId, onHint, held: [], unfollow: async () => {} };
     this.#listeners.add(listener);
     await this.#listen(listener);
+    this.onceFollowed?.();
+    this.onceFollowed = undefined;
     return async () => {
       this.#listeners.delete(listener);
+      await listener.unfollow();
     };
   }
 
@@ -122,14 +133,14 @@ export class LossyOrdering implements EventOrdering {
     return this.#ordering.release(sessionId);
   }
 
-  async #listen(listener: ListenTo): Promise<void> {
+  async #listen(listener: Listener): Promise<void> {
     const ordering = this.#ordering;
-    await ordering.follow(listener.sessionId, (hint) => {
+    listener.unfollow = await ordering.follow(listener.sessionId, (hint) => {
       if (ordering === this.#ordering && this.#listeners.has(listener)) this.#tell(listener, hint);
     });
   }
 
-  #tell(listener: ListenTo, hint: Hint): void {
+  #tell(listener: Listener, hint: Hint): void {
     const { dropped = 0, doubled = 0, reordered = 0 } = this.fates;
     const dice = this.#random();
     if (dice < dropped) {

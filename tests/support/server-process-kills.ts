@@ -65,20 +65,23 @@ export async function replayWithKills(options: KillingOptions): Promise<KilledRe
 
   async function killAll(running: RunningReplay): Promise<void> {
     const { register } = running;
-    const unsavedNow = countUnsaved(running);
+    const counts = countSaved(running);
     for (let kill = 1; kill <= options.kills; kill += 1) {
       // Spread over the history, so that the last kill comes well before its end.
       const from = (history.edits.length * (kill - 0.5 + random() / 2)) / (options.kills + 1);
       const unsaved = MIN_UNSAVED + Math.floor(random() * MIN_UNSAVED * 2);
+      const savedBefore = counts.savedSeq();
+      const isTime = (): boolean =>
+        headOf(running) >= from && counts.savedSeq() > savedBefore && counts.unsaved() >= unsaved;
       await eventually(
-        `kill ${kill}: ${unsaved} operations are unsaved`,
-        () => register.problems.length > 0 || (headOf(running) >= from && unsavedNow() >= unsaved),
+        `kill ${kill}: this server has saved something, and ${unsaved} operations are unsaved`,
+        () => register.problems.length > 0 || isTime(),
         60_000,
       );
       // A replay that has gone wrong goes no further; what it found is in its report.
       if (register.problems.length > 0) return;
       // No await between what is counted and the signal.
-      const counted = unsavedNow();
+      const counted = counts.unsaved();
       const signalledAt = performance.now();
       server.signal(signal);
       const ended = await server.ended;
@@ -115,15 +118,15 @@ export async function replayWithKills(options: KillingOptions): Promise<KilledRe
 const headOf = ({ authors, reader }: RunningReplay): number =>
   Math.max(...[reader, ...authors].map(({ head }) => head.seq));
 
-/** Counts what was delivered to somebody and not told to be saved to anybody. */
-function countUnsaved(running: RunningReplay): () => number {
+/** What was told to be saved to anybody, and how much was delivered to somebody beyond it. */
+function countSaved(running: RunningReplay): { savedSeq(): number; unsaved(): number } {
   let savedSeq = 0;
   for (const session of [running.reader, ...running.authors]) {
     session.on('saved', ({ seq }) => {
       savedSeq = Math.max(savedSeq, seq);
     });
   }
-  return () => headOf(running) - savedSeq;
+  return { savedSeq: () => savedSeq, unsaved: () => headOf(running) - savedSeq };
 }
 
 /** Everything a directory holds of a session, read while no server runs. */

@@ -21,14 +21,17 @@ export const ROOT = join(__dirname, '../..');
 export const SERVER = join(ROOT, 'dist/src/main.js');
 export const REPLAY = join(ROOT, 'dist/src/tools/replay.js');
 
-/** The command of a server with a fault built in: see broken-server.ts. */
-export const brokenServer = (fault: string): string[] => [
+/** The command of a TypeScript program of this project. */
+export const withTsx = (script: string, ...args: string[]): string[] => [
   process.execPath,
   '--import',
   pathToFileURL(require.resolve('tsx')).href,
-  join(ROOT, 'tests/support/broken-server.ts'),
-  fault,
+  join(ROOT, script),
+  ...args,
 ];
+
+/** The command of a server with a fault built in: see broken-server.ts. */
+export const brokenServer = (fault: string): string[] => withTsx('tests/support/broken-server.ts', fault);
 
 /** Programs like strace and bash are found through it. */
 const { PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' } = process.env;

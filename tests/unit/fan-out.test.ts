@@ -8,7 +8,7 @@ import { ManualClock } from '../support/manual-clock';
 
 const INTERVAL_MS = 10;
 
-type Sent = { readonly batch: Batch; readonly bytes: number } | { readonly saved: { epoch: number; saved: number } };
+type Sent = { readonly batch: Batch; readonly bytes: number } | { readonly saved: { epoch: number; saved: number; tag: string } };
 
 let clock: ManualClock;
 let telemetry: Telemetry;
@@ -185,7 +185,7 @@ describe('[SV3] saved', () => {
     expect(savedAlone()).toEqual([]);
     clock.advance(1);
     expect(savedAlone()).toEqual([1]);
-    expect(sent.at(-1)).toEqual({ saved: { epoch: 1, saved: 1 } });
+    expect(sent.at(-1)).toMatchObject({ saved: { epoch: 1, saved: 1, tag: expect.stringMatching(/^[0-9a-f]{16}$/) } });
   });
 
   test('alone it goes at most every 100 ms, with the latest', () => {

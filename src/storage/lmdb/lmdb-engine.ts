@@ -6,6 +6,7 @@ import { makeDirectory } from '../../lib/make-directory';
 import type { Logger } from '../../lib/logger';
 import { faultCode } from '../../lib/system-faults';
 import { FlowError } from '../../protocol/errors';
+import { refuseNetworkDisk } from './lmdb-disk';
 import { checkFile } from './lmdb-file';
 import { bringUpToFormat, checkFormat } from './lmdb-format';
 import { openTables, type Tables } from './lmdb-tables';
@@ -77,6 +78,7 @@ export class LmdbEngine {
     openPaths.add(this.#path);
     try {
       await makeDirectory(this.#options.directory);
+      await refuseNetworkDisk(this.#options.directory);
       await checkFile(this.#path);
       const { root, tables } = this.#open();
       // Damage that is met inside a transaction is reported as a fault of the transaction.

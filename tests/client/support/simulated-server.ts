@@ -134,8 +134,9 @@ export class SimulatedServer {
   save(count: number): void {
     const next = this.entries.filter(({ seq }) => seq > this.savedSeq).slice(0, count);
     this.savedSeq = next[next.length - 1]?.seq ?? this.savedSeq;
-    if (this.#unannounced.length === 0)
-      this.#toRoom('operation:saved', { sessionId: 's', epoch: this.epoch, saved: this.savedSeq });
+    if (this.#unannounced.length > 0) return;
+    const { seq, tag } = this.#markAt(this.savedSeq);
+    this.#toRoom('operation:saved', { sessionId: 's', epoch: this.epoch, saved: seq, tag });
   }
 
   /** Folds what is saved. */

@@ -80,7 +80,7 @@ export class DeliveryRecord {
 }
 
 const spanOf = (entries: Delivery['entries']): string =>
-  entries.map(({ epoch, seq, clientId, clientSeq }) => `${epoch}/${seq} ${clientId.slice(0, 4)}#${clientSeq}`).join(', ');
+  entries.map(({ epoch, seq, clientId, clientSeq, operations }) => `${epoch}/${seq} ${clientId.slice(0, 4)}#${clientSeq} ${operations.map(idOf).join('+')}`).join(', ');
 
 /** Operations of json schedules are `{ id, … }`. */
 export function idOf(operation: unknown): string {

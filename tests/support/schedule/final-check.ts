@@ -15,7 +15,7 @@ export async function checkEnd(world: World): Promise<void> {
     checkClients(world, session, history);
     checkSaved(world, session, history);
     checkReaders(world, session, history);
-    if (session.format === 'json') checkOperations(world, session, history.flatMap(operationsOf));
+    if (session.format === 'json') checkOperations(world, session, history.flatMap(placedIn));
     else await checkYjs(world, session);
   }
 }
@@ -88,25 +88,39 @@ function checkReaders({ trace, authors, serving }: World, { sessionId, format }:
   }
 }
 
-/** What authors wrote, once each and in their order. `ids` in the order of the document. */
-function checkOperations({ trace }: World, { sessionId, format, authorships, ledger }: Session, ids: readonly string[]): void {
-  const places = new Map<string, number[]>();
-  ids.forEach((id, index) => places.set(id, [...(places.get(id) ?? []), index]));
-  for (const [id, { length }] of places) {
-    if (length > 1) trace.violated('unique', `${sessionId} has ${id} ${length} times`);
-  }
+interface PlacedOperation {
+  readonly id: string;
+  /** For people. */
+  readonly where: string;
+}
+
+/** What authors wrote, once each and in their order. `operations` in the order of the document. */
+function checkOperations(
+  { trace }: World,
+  { sessionId, format, authorships, ledger }: Session,
+  operations: readonly PlacedOperation[],
+): void {
+  const places = new Map<string, number>();
+  operations.forEach(({ id, where }, place) => {
+    const first = places.get(id);
+    if (first === undefined) places.set(id, place);
+    else trace.violated('unique', `${sessionId} has ${id} twice: ${operations[first]?.where}, and ${where}`);
+  });
   for (const { author, written, forgiven } of authorships) {
     let last = { id: 'nothing', place: -1 };
     for (let number = 1; number <= written; number += 1) {
       const id = `${author}.${number}`;
-      const place = places.get(id)?.[0];
+      const place = places.get(id);
       if (place === undefined) {
         if (ledger.ids.has(id)) trace.violated('saved', `${sessionId} lacks ${id}, which its author was told is saved`);
         else if (!forgiven.has(id)) trace.violated('complete', `${sessionId} lacks ${id}`);
         continue;
       }
       // Where in a Yjs list something stands is for Yjs to say.
-      if (place < last.place && format === 'json') trace.violated('order', `${sessionId} has ${id} before ${last.id}`);
+      if (place < last.place && format === 'json') {
+        const { where } = operations[place] ?? {};
+        trace.violated('order', `${sessionId} has ${id} ${where} before ${last.id} ${operations[last.place]?.where}`);
+      }
       last = { id, place };
     }
   }
@@ -117,7 +131,13 @@ async function checkYjs(world: World, session: Session): Promise<void> {
   const { trace, authors } = world;
   const { sessionId } = session;
   const stored = await storedDocument(world, sessionId);
-  checkOperations(world, session, idsIn(stored).toArray());
+  checkOperations(
+    world,
+    session,
+    idsIn(stored)
+      .toArray()
+      .map((id, index) => ({ id, where: `place ${index}` })),
+  );
   for (const { name, writers } of authors) {
     for (const writer of writers) {
       if (!(writer instanceof YjsWriter) || writer.session.sessionId !== sessionId) continue;
@@ -146,5 +166,11 @@ async function storedDocument({ truth }: World, sessionId: string): Promise<Y.Do
     if (entries.length > 0 || (await truth.operationLog.head(sessionId))?.seq === after) return doc;
   }
 }
+
+const placedIn = (entry: Entry): PlacedOperation[] => {
+  const { clientId, clientSeq, epoch, seq } = entry;
+  const where = `at ${seq} as ${clientId.slice(0, 4)}#${clientSeq} of epoch ${epoch}`;
+  return operationsOf(entry).map((id) => ({ id, where }));
+};
 
 const operationsOf = (entry: Entry): string[] => (JSON.parse(entry.operations) as unknown[]).map(idOf);
