@@ -4,8 +4,6 @@ import { createApp } from './app';
 import { createLogger } from './lib/logger';
 import { explain } from './lib/system-faults';
 
-/** Shell convention for a process that was interrupted. */
-const IMPATIENT_EXIT_CODE = 130;
 /** The deadline is kept by every step; this is for a step that blocks the event loop or forgets it. */
 const DEADLINE_GRACE_MS = 1_000;
 
@@ -20,7 +18,7 @@ function run(config: Config): void {
     isStopping = true;
     const overdue = setTimeout(() => {
       log.fatal('stopping took too long; exiting');
-      process.exit(1);
+      endAtOnce('SIGKILL');
     }, config.stopDeadlineMs + DEADLINE_GRACE_MS);
     app.stop().then(
       ({ unsavedSessions }) => {
@@ -30,14 +28,14 @@ function run(config: Config): void {
       },
       (fault: unknown) => {
         log.fatal({ err: fault }, 'stopping failed');
-        process.exit(1);
+        endAtOnce('SIGKILL');
       },
     );
   }
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      if (isStopping) process.exit(IMPATIENT_EXIT_CODE);
+      if (isStopping) endAtOnce(signal);
       log.info({ signal }, 'stopping');
       stop(0);
     });
@@ -60,6 +58,16 @@ function run(config: Config): void {
       stop(1);
     },
   );
+}
+
+/**
+ * Dies of a signal, as a process that handles none would. `process.exit` waits for the thread that writes to the store, and that
+ * one may be waiting for this one. It is for where signals do nothing: the first process of a container.
+ */
+function endAtOnce(signal: NodeJS.Signals): never {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  process.exit(1);
 }
 
 try {

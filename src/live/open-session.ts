@@ -729,6 +729,7 @@ export class OpenSession implements SaveClient {
    * or beside it, and numbers taken from there would leave out or repeat what they stand for (ST4).
    */
   async #demandOnChain(row: ClientRow): Promise<void> {
+    if (row.seq <= this.#saved.seq) return;
     if (row.seq > this.#tail.head.seq) {
       this.#knownSeq = Math.max(this.#knownSeq, row.seq);
       await this.#repair();

@@ -7,7 +7,7 @@ import type { OperationLog, SaveResult, SessionSave } from '../storage/operation
 import type { Telemetry } from '../telemetry/telemetry';
 
 /** One flush carries at most this much, so that a backlog is written in transactions of bounded size. */
-const MAX_FLUSH_BYTES = 8_388_608;
+const MAX_FLUSH_BYTES = 2_097_152;
 const RETRY = { firstMs: 50, ceilingMs: 2_000 };
 
 /** What the saver needs of a session. */

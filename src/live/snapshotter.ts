@@ -45,7 +45,7 @@ export class Snapshotter {
 
   /** Starts counting for a session; what lies between its last snapshot and `saved` counts already. */
   async follow(sessionId: string, saved: Mark): Promise<SinceSnapshot> {
-    const at = (await this.#options.snapshots.latest(sessionId))?.at ?? GENESIS;
+    const at = await this.#options.snapshots.latestMark(sessionId);
     // Operations, not entries: close enough to decide when to fold first.
     return { sessionId, entries: saved.seq - at.seq, bytes: 0, notBefore: 0, folding: undefined };
   }

@@ -32,7 +32,7 @@ export interface OperationLog {
 
   /**
    * Raises the epoch to `max(seen, above) + 1` if the stored one is still `seen`, on disk before it resolves (ST1).
-   * Answers the new position, or null when the stored epoch is another one by now.
+   * Answers the new position, or null when the stored epoch is another one by now, or there is no such session.
    */
   openEpoch(sessionId: string, seen: number, above: number): Promise<Position | null>;
 

@@ -12,6 +12,9 @@ export interface Snapshot {
 export interface Snapshots {
   latest(sessionId: string): Promise<Snapshot | null>;
 
+  /** Where the latest snapshot is, without reading it; GENESIS where there is none. */
+  latestMark(sessionId: string): Promise<Mark>;
+
   /** Keeps the snapshot and lets older ones go. False: it names no stored position, or one below the latest snapshot. */
   put(sessionId: string, snapshot: Snapshot): Promise<boolean>;
 }

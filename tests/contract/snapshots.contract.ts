@@ -19,12 +19,14 @@ export function snapshotsContract(openStore: () => Promise<SharedStore>): void {
   const put = (at: Mark, payload: Uint8Array) => store.one.snapshots.put('novel', { at, payload });
   const latest = async () => {
     const snapshot = await store.other.snapshots.latest('novel');
+    expect(await store.other.snapshots.latestMark('novel')).toEqual(snapshot?.at ?? GENESIS);
     return snapshot && { at: snapshot.at, payload: [...snapshot.payload] };
   };
 
   test('there is none at first, nor of a session that is not there', async () => {
     expect(await latest()).toBeNull();
     expect(await store.one.snapshots.latest('nowhere')).toBeNull();
+    expect(await store.one.snapshots.latestMark('nowhere')).toEqual(GENESIS);
   });
 
   test('[ST9] the latest replaces the ones before it, byte for byte', async () => {

@@ -41,7 +41,7 @@ const isWrite = (call: SystemCall): boolean =>
 const isOnStore = ({ text }: SystemCall): boolean => /^\d+<[^>]*documents\.mdb>/.test(text);
 /** A frame that says that the first operation of the session is saved. */
 const isAnnouncement = (call: SystemCall): boolean =>
-  isWrite(call) && call.text.includes('<socket:') && call.text.includes(String.raw`\"saved\":1}`);
+  isWrite(call) && call.text.includes('<socket:') && call.text.includes(String.raw`\"saved\":1,`);
 
 /** The descriptor of the store that is synced with every write, if there is one: for the page that makes a commit visible. */
 const syncDescriptorOf = (calls: readonly SystemCall[]): number | undefined =>

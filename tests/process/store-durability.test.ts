@@ -7,6 +7,9 @@ import { ensureStrace, parseTrace, traced, type SystemCall } from '../support/se
 import { StoreProcess } from '../support/store-process';
 import { entriesAfter, openedSession, sessionRecord, temporaryDirectory } from '../support/stores';
 
+/** A traced process starts slowly. */
+jest.setTimeout(120_000);
+
 // Where strace has to be installed first, that takes a download.
 beforeAll(ensureStrace, 120_000);
 

@@ -14,6 +14,9 @@ import { entriesAfter, openedSession, storedEntries, temporaryDirectory } from '
 const run = promisify(execFile);
 const SAVE_LENGTH = 5;
 
+/** Processes start slowly where others use the machine too. */
+jest.setTimeout(120_000);
+
 let directory: string;
 let child: StoreProcess;
 

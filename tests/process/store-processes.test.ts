@@ -14,6 +14,9 @@ import {
   temporaryDirectory,
 } from '../support/stores';
 
+/** Each process takes a quarter of a second to start, and several where others use the machine too. */
+jest.setTimeout(120_000);
+
 let directory: string;
 const processes: StoreProcess[] = [];
 

@@ -1,5 +1,6 @@
 import type { Config } from '../../config/load-config';
 import { systemClock } from '../../src/lib/clock';
+import type { Logger } from '../../src/lib/logger';
 import { MemoryEventOrdering } from '../../src/ordering/memory-event-ordering';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
 import { FaultyStore } from './faulty-store';
@@ -18,6 +19,7 @@ interface ClusterOptions {
   readonly seed?: number;
   readonly fates?: HintFates;
   readonly config?: Partial<Config>;
+  readonly log?: Logger;
 }
 
 export const AUDIT_INTERVAL_MS = 100;
@@ -34,7 +36,7 @@ export class Cluster {
     this.instances = instances;
   }
 
-  static async start({ size, seed = 1, fates = {}, config = {} }: ClusterOptions): Promise<Cluster> {
+  static async start({ size, seed = 1, fates = {}, config = {}, log }: ClusterOptions): Promise<Cluster> {
     const store = new FaultyStore(new MemoryDocumentStore());
     const hotLog = new MemoryEventOrdering({ clock: systemClock, scope: 'shared' });
     const instances: Instance[] = [];
@@ -44,6 +46,7 @@ export class Cluster {
       const server = await startServer({
         store,
         ordering,
+        ...(log ? { log: log.child({ instance: index }) } : {}),
         config: { auditIntervalMs: AUDIT_INTERVAL_MS, instanceId: `instance-${index}`, stopDeadlineMs: 2_000, ...config },
       });
       instances.push({ server, ordering });

@@ -186,7 +186,7 @@ describe('[ST6] group commit', () => {
 
   test('a backlog is written in flushes of bounded size, and those who wait come before the rest of it', async () => {
     const [large, small] = [session('large'), session('small')];
-    large.write(10, 3_000_000);
+    large.write(10, 750_000);
     small.write();
     clock.advance(INTERVAL_MS);
     expect(seqsOf(store.last.saves)).toEqual([['large', [1, 2, 3]]]);
@@ -319,7 +319,7 @@ describe('[ST8] settling', () => {
 
   test('it begins a flush at once, and is settled when everything is saved', async () => {
     const a = session('a');
-    a.write(6, 3_000_000);
+    a.write(6, 750_000);
     const isSettled = watch(saver.settled());
     expect(store.calls).toHaveLength(1);
     await store.last.accept();
@@ -385,7 +385,7 @@ describe('[ST8] settling', () => {
 
 test('[ST6] [ST7] under any schedule every entry is stored once, in order, and no byte stays counted', async () => {
   const step = fc.oneof(
-    { weight: 5, arbitrary: fc.record({ do: fc.constant('write' as const), who: fc.nat(2), count: fc.integer({ min: 1, max: 5 }), bytes: fc.constantFrom(1, 100, 2_000_000) }) },
+    { weight: 5, arbitrary: fc.record({ do: fc.constant('write' as const), who: fc.nat(2), count: fc.integer({ min: 1, max: 5 }), bytes: fc.constantFrom(1, 100, 500_000) }) },
     { weight: 3, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 60 }) }) },
     { weight: 3, arbitrary: fc.record({ do: fc.constant('answer' as const) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('fail' as const) }) },

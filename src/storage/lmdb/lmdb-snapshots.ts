@@ -1,3 +1,4 @@
+import { GENESIS, type Mark } from '../../protocol/positions';
 import type { Snapshot, Snapshots } from '../snapshots';
 import type { LmdbEngine } from './lmdb-engine';
 import { getHead, putHead, tagAt } from './lmdb-tables';
@@ -15,6 +16,10 @@ export class LmdbSnapshots implements Snapshots {
       const payload = head && tables.snapshots.get(head.history);
       return payload ? { at: head.snapshot, payload } : null;
     });
+  }
+
+  latestMark(sessionId: string): Promise<Mark> {
+    return this.#engine.read((tables) => getHead(tables, sessionId)?.snapshot ?? GENESIS);
   }
 
   put(sessionId: string, { at, payload }: Snapshot): Promise<boolean> {

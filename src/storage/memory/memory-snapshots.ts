@@ -1,3 +1,4 @@
+import { GENESIS, type Mark } from '../../protocol/positions';
 import type { Snapshot, Snapshots } from '../snapshots';
 import { tagAt, type Histories } from './memory-histories';
 
@@ -10,6 +11,10 @@ export class MemorySnapshots implements Snapshots {
 
   async latest(sessionId: string): Promise<Snapshot | null> {
     return this.#histories.get(sessionId)?.snapshot ?? null;
+  }
+
+  async latestMark(sessionId: string): Promise<Mark> {
+    return this.#histories.get(sessionId)?.snapshot?.at ?? GENESIS;
   }
 
   async put(sessionId: string, { at, payload }: Snapshot): Promise<boolean> {

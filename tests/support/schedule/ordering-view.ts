@@ -37,6 +37,8 @@ export const noOrderingFaults = (): OrderingFaults => ({
 const BARE_HINTS = 0.1;
 
 interface ViewOptions {
+  /** Of the instance. */
+  readonly name: string;
   readonly logOf: (sessionId: string) => EventOrdering;
   readonly scope: EventOrdering['scope'];
   /** Whether there is a network between: answers and hints take their time. */
@@ -82,14 +84,21 @@ export class OrderingView implements EventOrdering {
     clientId: string,
     stored: ClientRow | null,
   ): Promise<{ lastClientSeq: number } | 'wrong-epoch'> {
-    return this.#ask(() => this.#log(sessionId).admit(sessionId, epoch, clientId, stored));
+    const { trace, name } = this.#options;
+    return this.#ask(async () => {
+      const admitted = await this.#log(sessionId).admit(sessionId, epoch, clientId, stored);
+      const row = stored ? `#${stored.clientSeq} at ${stored.seq}` : 'no row';
+      trace.detail(() => `${name} admits ${clientId.slice(0, 4)} with ${row} in ${epoch}: ${JSON.stringify(admitted)}`);
+      return admitted;
+    });
   }
 
   async append(sessionId: string, submission: Submission): Promise<AppendResult> {
-    const { faults, trace, dice } = this.#options;
+    const { faults, trace, dice, name } = this.#options;
     let isLost = false;
     const result = await this.#ask(async () => {
       const appended = await this.#log(sessionId).append(sessionId, submission);
+      trace.detail(() => `${name} appends ${described(submission)}: ${answered(appended)}`);
       if (appended.status === 'accepted' && faults.repliesToLose > 0) {
         faults.repliesToLose -= 1;
         isLost = true;
@@ -186,5 +195,11 @@ const bare = ({ entry: { epoch, seq, tag } }: Extract<Hint, { kind: 'entry' }>):
   kind: 'head',
   head: { epoch, seq, tag },
 });
+
+const described = ({ epoch, clientId, firstClientSeq, count, operations }: Submission): string =>
+  `${clientId.slice(0, 4)}#${firstClientSeq}…${firstClientSeq + count - 1} in ${epoch} ${operations.slice(0, 24)}`;
+
+const answered = (result: AppendResult): string =>
+  result.status === 'accepted' ? `at ${result.entry.seq} of ${result.entry.epoch}` : JSON.stringify(result);
 
 const unavailable = (): FlowError => new FlowError('BACKEND_UNAVAILABLE', undefined, { retryAfterMs: 5 });

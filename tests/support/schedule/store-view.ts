@@ -96,6 +96,7 @@ export function storeView(options: ViewOptions): DocumentStore {
   };
   const kept: Snapshots = {
     latest: (sessionId) => ask(() => snapshots.latest(sessionId)),
+    latestMark: (sessionId) => ask(() => snapshots.latestMark(sessionId)),
     put: (sessionId, snapshot) => ask(() => snapshots.put(sessionId, snapshot)),
   };
   return {

@@ -151,6 +151,7 @@ export class World {
     const { parts, trace } = this;
     const own = new MemoryEventOrdering({ clock: systemClock });
     const ordering = new OrderingView({
+      name,
       logOf: (sessionId) => (mode === 'process' ? own : this.session(sessionId).hotLog),
       scope: mode,
       isRemote: mode === 'shared',
