@@ -76,6 +76,8 @@ export class HeldQueue {
   #lastSeen = 0;
   /** Numbers up to this one were seen in the history with other operations than ours: another tab spoke for this client. */
   #lastTaken = 0;
+  /** The highest number among what was let go of. */
+  #lastReleased = 0;
   #nextOrder = 0;
   #version = 0;
   #bytes = 0;
@@ -245,7 +247,10 @@ export class HeldQueue {
     const released = this.#ordered.splice(0, kept < 0 ? this.#ordered.length : kept);
     if (released.length === 0) return 0;
     this.#version += 1;
-    for (const { operations } of released) this.#bytes -= bytesOf(operations);
+    for (const batch of released) {
+      this.#bytes -= bytesOf(batch.operations);
+      if (batch.clientId === this.#clientId) this.#lastReleased = Math.max(this.#lastReleased, lastClientSeqOf(batch));
+    }
     return sizeOf(released);
   }
 
@@ -279,6 +284,7 @@ export class HeldQueue {
     if (clientId !== this.#clientId) {
       this.#clientId = clientId;
       this.#lastTaken = 0;
+      this.#lastReleased = 0;
       this.#version += 1;
     }
     this.#lastSeen = lastClientSeq;
@@ -291,6 +297,9 @@ export class HeldQueue {
   settleNumbers(): void {
     const clientId = this.#clientId;
     if (clientId === null) return;
+    // What the history shows has its number, also where the server knows of less: then it is about to find out what it lost.
+    const shown = this.#ordered.findLast((batch) => batch.clientId === clientId);
+    this.#lastSeen = Math.max(this.#lastSeen, this.#lastReleased, shown ? lastClientSeqOf(shown) : 0);
     let next: number | null = null;
     for (const batch of this.#open) {
       const continues: boolean = next === null ? batch.clientSeq <= this.#lastSeen + 1 : batch.clientSeq === next;

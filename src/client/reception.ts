@@ -65,7 +65,9 @@ export class Reception {
   }
 
   get have(): RequestInputs['session:join']['have'] {
-    return this.#hasHistory ? { head: this.#history.head, saved: this.#history.savedMark } : undefined;
+    if (!this.#hasHistory) return undefined;
+    const { epoch, head, savedMark } = this.#history;
+    return { epoch, head, saved: savedMark };
   }
 
   // ————— the way in

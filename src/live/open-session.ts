@@ -3,7 +3,7 @@ import type { WebSocketManager } from '../connections/websocket-manager';
 import { backoffDelay } from '../lib/backoff';
 import { pause, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
-import type { AppendResult, EventOrdering, Hint, HotLog } from '../ordering/event-ordering';
+import type { AppendResult, EventOrdering, Hint, HotLog, Submission } from '../ordering/event-ordering';
 import type { SaveDuty } from '../ordering/save-duty';
 import { markBefore, markOf, toWireEntry, type ClientRow, type Entry } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
@@ -232,6 +232,7 @@ export class OpenSession implements SaveClient {
       // Whoever comes from another instance may have heard more than has come here yet.
       if (request.have) await this.#reach(request.have.head.seq);
       const way = await this.#history.wayIn(this.#tail, request);
+      if (way.resume !== 'continue') this.#demandNoneVoid(request.have);
       const participant: Participant = { connectionId, clientId: client.clientId, userId, role };
       const participants = await this.#services.participants.join(this.sessionId, participant);
       await this.#deliver(way.after, PAGE_ENTRIES, (page) => {
@@ -258,6 +259,16 @@ export class OpenSession implements SaveClient {
       this.#idleSince = this.#services.clock.monotonic();
       if (!this.#members.has(connectionId)) await this.#services.participants.leave(this.sessionId, connectionId);
     }
+  }
+
+  /**
+   * Nobody is told that what they have is void under the epoch it was ordered in: somebody who holds it may save it yet (ST4).
+   * In one process an epoch ends with everything that could.
+   */
+  #demandNoneVoid(have: Requests['session:join']['have']): void {
+    if (!have || have.epoch < this.#tail.epoch || this.#services.ordering.scope === 'process') return;
+    this.#discontinuity('a client has what the hot log of its epoch lacks');
+    throw notDelivered();
   }
 
   async catchUp(
@@ -333,6 +344,7 @@ export class OpenSession implements SaveClient {
     if (saver.unsavedBytes + text.length > limits.maxUnsavedBytes) {
       throw new FlowError('STORE_UNAVAILABLE', 'Too much is waiting for the store.', { retryAfterMs: RETRY_AFTER_MS });
     }
+    const knownSeq = this.#tail.head.seq;
     const submission = {
       epoch: this.#tail.epoch,
       clientId,
@@ -349,10 +361,15 @@ export class OpenSession implements SaveClient {
       result = await ordering.append(this.sessionId, submission);
     }
     if (result.status === 'accepted') telemetry.orderMs.record(clock.monotonic() - startedAt);
-    return this.#answer(result, submission.epoch);
+    return this.#answer(result, submission, knownSeq);
   }
 
-  async #answer(result: AppendResult, askedEpoch: number): Promise<Replies['operation:submit']> {
+  /** `knownSeq`: where the tail was when the hot log was asked. */
+  async #answer(
+    result: AppendResult,
+    { epoch, clientId }: Pick<Submission, 'epoch' | 'clientId'>,
+    knownSeq: number,
+  ): Promise<Replies['operation:submit']> {
     const { operations } = this.#services.telemetry;
     switch (result.status) {
       case 'accepted': {
@@ -369,6 +386,7 @@ export class OpenSession implements SaveClient {
         if (this.#tail.epoch !== result.epoch || this.#tail.head.seq < result.seq) throw notDelivered();
         return { epoch: result.epoch, seq: result.seq, duplicate: true };
       case 'gap':
+        this.#demandClientKept(epoch, clientId, result.expectedClientSeq - 1, knownSeq);
         throw new FlowError('CLIENT_SEQ_GAP', undefined, { expected: result.expectedClientSeq });
       case 'conflict':
         throw new FlowError('CLIENT_SEQ_CONFLICT');
@@ -377,8 +395,17 @@ export class OpenSession implements SaveClient {
       case 'client-unknown':
         throw new FlowError('CLIENT_UNKNOWN');
       case 'wrong-epoch':
-        throw this.#wrongEpoch(askedEpoch);
+        throw this.#wrongEpoch(epoch);
     }
+  }
+
+  /** DL3: a hot log that knows less of a client than we had delivered when we asked has lost something. */
+  #demandClientKept(askedEpoch: number, clientId: string, lastClientSeq: number, knownSeq: number): void {
+    if (askedEpoch !== this.#tail.epoch) return;
+    const own = this.#tail.newestOf(clientId, knownSeq);
+    if (!own || own.clientSeq <= lastClientSeq) return;
+    this.#discontinuity('the hot log lacks operations of a client');
+    throw notDelivered();
   }
 
   /** EO7. The session may have been opened again since the hot log was asked. */
@@ -578,7 +605,10 @@ export class OpenSession implements SaveClient {
   async #reopen(): Promise<void> {
     for (let attempt = 1; this.#state.kind === 'reopening'; attempt += 1) {
       try {
-        const opened = await openSession(this.#services, this.sessionId, () => this.#rescue());
+        const opened = await openSession(this.#services, this.sessionId, {
+          rescue: () => this.#rescue(),
+          lostIn: this.#tail.epoch,
+        });
         const isContinued = await this.#history.isOnChainOf(opened.head, this.#tail.head);
         if (this.#state.kind !== 'reopening') return;
         this.stopSaving();
@@ -719,8 +749,10 @@ export class OpenSession implements SaveClient {
     const { epoch } = this.#tail;
     const row = isNew ? null : await operationLog.clientRow(this.sessionId, clientId);
     if (row && ordering.scope === 'shared') await this.#demandOnChain(row);
+    const knownSeq = this.#tail.head.seq;
     const admitted = await ordering.admit(this.sessionId, epoch, clientId, row);
     if (admitted === 'wrong-epoch') throw this.#wrongEpoch(epoch);
+    this.#demandClientKept(epoch, clientId, admitted.lastClientSeq, knownSeq);
     return admitted.lastClientSeq;
   }
 

@@ -22,12 +22,14 @@ const MAX_ATTEMPTS = 8;
 /**
  * ST4: finds out, from the store first and the hot log second, what the session's history is, and puts a hot log under it where there
  * is none or a stale one. `rescue` is called once before a new epoch is opened, to save what the own tail still holds under the
- * old one: whatever happened to the hot log, what the store takes is not lost.
+ * old one: whatever happened to the hot log, what the store takes is not lost. A hot log of the epoch `lostIn` is not
+ * believed, even if it agrees with the store: it has lost entries that others may still hold and save, and only a newer epoch
+ * makes sure that what is declared void stays void.
  */
 export async function openSession(
   authorities: Authorities,
   sessionId: string,
-  rescue?: () => Promise<void>,
+  { rescue, lostIn }: { rescue?: () => Promise<void>; lostIn?: number } = {},
 ): Promise<Opened> {
   const { ordering, operationLog } = authorities;
   let isRescued = false;
@@ -36,7 +38,7 @@ export async function openSession(
     if (!stored) throw new FlowError('SESSION_NOT_FOUND');
     const hot = ordering.scope === 'shared' ? ((await ordering.describe([sessionId]))[0] ?? null) : null;
 
-    if (hot && hot.epoch >= stored.epoch) {
+    if (hot && hot.epoch >= stored.epoch && hot.epoch !== lostIn) {
       if (await continues(ordering, sessionId, stored, hot)) return { epoch: hot.epoch, head: hot.head, saved: stored };
       // The store may have moved between the two reads; only a store that stands still contradicts the hot log.
       const again = await operationLog.head(sessionId);

@@ -91,6 +91,11 @@ export class Tail {
     return entry?.seq === seq ? entry.tag : null;
   }
 
+  /** The newest entry of a client in the ring, up to `seq`. */
+  newestOf(clientId: string, seq: number): Entry | undefined {
+    return this.#ring.findLast((entry) => entry.clientId === clientId && entry.seq <= seq);
+  }
+
   /** Index of the entry that covers `seq`. */
   #indexOf(seq: number): number {
     let low = 0;

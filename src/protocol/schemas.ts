@@ -52,7 +52,10 @@ export const requests = {
   'session:join': z.strictObject({
     sessionId: id,
     client: clientCredentials.optional(),
-    have: z.strictObject({ head: mark, saved: mark }).optional(),
+    have: z
+      .strictObject({ epoch: z.int().min(0), head: mark, saved: mark })
+      .optional()
+      .describe('the last epoch heard of, the last mark delivered, the newest known mark at or below saved'),
     stateVector: z.base64().max(1_048_576).optional().describe('base64 Yjs state vector'),
   }),
   'session:leave': z.strictObject({ sessionId: id }),

@@ -267,7 +267,7 @@ describe('a client of a scripted server', () => {
     });
     await eventually('joined again', () => server.named('session:join').length === 2);
     expect(server.named('session:join')[1]?.request).toMatchObject({
-      have: { head: { seq: 0, tag: '' }, saved: { seq: 0, tag: '' } },
+      have: { epoch: 1, head: { seq: 0, tag: '' }, saved: { seq: 0, tag: '' } },
       client: { clientId: 'client-1', signature: 'signed' },
     });
     expect(seen).toEqual([]);

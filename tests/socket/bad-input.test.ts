@@ -172,7 +172,7 @@ const good = (): Record<RequestName, Record<string, unknown>> => ({
   'session:join': {
     sessionId,
     client: { clientId: 'c', signature: 's' },
-    have: { head: GENESIS, saved: GENESIS },
+    have: { epoch: 0, head: GENESIS, saved: GENESIS },
     stateVector: 'AA==',
   },
   'session:leave': { sessionId },
@@ -201,6 +201,7 @@ const wrongValues: Record<RequestName, Record<string, { readonly wrong: readonly
     'client.clientId': { wrong: notAnId },
     'client.signature': { wrong: [...notAString, 'x'.repeat(129)] },
     have: { wrong: notAnObject, isOptional: true },
+    'have.epoch': { wrong: notASequence },
     'have.head': { wrong: notAnObject },
     'have.head.seq': { wrong: notASequence },
     'have.head.tag': { wrong: notATag },

@@ -72,7 +72,7 @@ describe.each(['memory', 'lmdb'] as const)('[DL1] joins while others write at fu
     for (let joiner = 0; joiner < 6; joiner += 1) {
       const client = await server.connect({ user: `joiner-${joiner}` });
       // With a mark from the very beginning, every joiner has everything to catch up with.
-      joiners.push(await Follower.join(client, sessionId, { limit, have: { head: GENESIS, saved: GENESIS } }));
+      joiners.push(await Follower.join(client, sessionId, { limit, have: { epoch: 0, head: GENESIS, saved: GENESIS } }));
     }
     const counts = await Promise.all(writers.map((writer) => writer.stop()));
     const total = counts.reduce((sum, count) => sum + count, 0);
@@ -101,7 +101,7 @@ describe.each(['memory', 'lmdb'] as const)('[DL1] joins while others write at fu
     for (let round = 0; round < 4; round += 1) {
       // The earlier ones have heard enough.
       again.socket.removeAllListeners('operation:batch').removeAllListeners('operation:saved');
-      const have = { head: GENESIS, saved: GENESIS };
+      const have = { epoch: 0, head: GENESIS, saved: GENESIS };
       const client = followers[0]?.credentials;
       followers.push(await Follower.join(again, sessionId, { have, isAgain: true, ...(client ? { client } : {}) }));
     }
@@ -134,7 +134,7 @@ describe('[DL7] the ring', () => {
     await reader.reachSaved(30);
     bob.close();
     await write(50);
-    const have = { head: reader.head, saved: reader.markAt(reader.saved) };
+    const have = { epoch: 0, head: reader.head, saved: reader.markAt(reader.saved) };
     const options = { client: reader.credentials, have, known: reader.entries };
     const before = store.counts.pagesRead;
     const back = await Follower.join(await server.connect({ user: 'bob' }), sessionId, options);
@@ -166,7 +166,7 @@ describe('[DL8] an idle session', () => {
     ada.close();
     await eventually('the session is closed', async () => expect((await server.stats()).sessions).toEqual({ open: 0, participants: 0 }));
     const back = await server.connect({ user: 'ada' });
-    const have = { head: before.head, saved: before.head };
+    const have = { epoch: 0, head: before.head, saved: before.head };
     const after = await Follower.join(back, sessionId, { client: before.credentials, have, known: before.entries });
     expect(opened.map((session) => session.sessionId)).toEqual([sessionId, sessionId]);
     expect(after.reply).toMatchObject({ resume: 'continue', client: { lastClientSeq: 2 } });

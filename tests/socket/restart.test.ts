@@ -52,7 +52,7 @@ describe('[CL2] after a restart', () => {
     expect(await first.stop()).toEqual({ unsavedSessions: [] });
     const second = await startServer({ store, config });
     const back = await second.connect({ user: 'ada' });
-    const have = { head: writer.head, saved: GENESIS };
+    const have = { epoch: 0, head: writer.head, saved: GENESIS };
     const again = await Follower.join(back, sessionId, { client: writer.credentials, have, known: writer.entries });
     expect(again.reply).toMatchObject({ resume: 'continue', entries: [], client: { lastClientSeq: 3 }, saved: { seq: 3 } });
     expect(again.reply.head.epoch).toBeGreaterThan(writer.epoch);
@@ -68,7 +68,7 @@ describe('[CL2] after a restart', () => {
     await submit(other.client, sessionId, 1);
 
     const back = await server.connect({ user: 'ada' });
-    const have = { head: writer.head, saved: writer.markAt(3) };
+    const have = { epoch: 0, head: writer.head, saved: writer.markAt(3) };
     const again = await Follower.join(back, sessionId, { client: writer.credentials, have, known: writer.entries });
     expect(again.reply.resume).toEqual({ fork: { base: writer.markAt(3) } });
     expect(again.reply.client.lastClientSeq).toBe(3);
@@ -85,7 +85,7 @@ describe('[CL2] after a restart', () => {
   test('with a saved position that is newer than the unsaved end: continue from it is not offered, fork is', async () => {
     const { server, sessionId, writer } = await afterUnsavedLoss();
     const back = await server.connect({ user: 'ada' });
-    const have = { head: writer.head, saved: writer.markAt(2) };
+    const have = { epoch: 0, head: writer.head, saved: writer.markAt(2) };
     const reply = await back.demand('session:join', { sessionId, have });
     expect(reply.resume).toEqual({ fork: { base: writer.markAt(2) } });
     expect(reply.entries.map(({ operations }) => operations)).toEqual([['op-3']]);
@@ -95,7 +95,7 @@ describe('[CL2] after a restart', () => {
     const { server, sessionId, writer } = await afterUnsavedLoss();
     const back = await server.connect({ user: 'ada' });
     const foreign = { seq: 2, tag: '0123456789abcdef' };
-    const again = await Follower.join(back, sessionId, { have: { head: writer.head, saved: foreign }, known: writer.entries });
+    const again = await Follower.join(back, sessionId, { have: { epoch: 0, head: writer.head, saved: foreign }, known: writer.entries });
     expect(again.reply.resume).toBe('start');
     expect(again.operations).toEqual(['op-1', 'op-2', 'op-3']);
   });
@@ -105,7 +105,7 @@ describe('[CL2] after a restart', () => {
     const elsewhere = await startServer({ config });
     const ada = await elsewhere.connect({ user: 'ada' });
     await ada.demand('session:create', { sessionId, format: 'json' });
-    const have = { head: writer.head, saved: writer.markAt(3) };
+    const have = { epoch: 0, head: writer.head, saved: writer.markAt(3) };
     const again = await Follower.join(ada, sessionId, { client: writer.credentials, have, known: writer.entries });
     // The secret is the same, so the client id is good; what it did is not known here.
     expect(again.reply).toMatchObject({ resume: 'start', client: { lastClientSeq: 0 }, entries: [] });

@@ -1,6 +1,5 @@
 import type { Config } from '../../config/load-config';
 import { systemClock } from '../../src/lib/clock';
-import type { Logger } from '../../src/lib/logger';
 import { MemoryEventOrdering } from '../../src/ordering/memory-event-ordering';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
 import { FaultyStore } from './faulty-store';
@@ -19,7 +18,6 @@ interface ClusterOptions {
   readonly seed?: number;
   readonly fates?: HintFates;
   readonly config?: Partial<Config>;
-  readonly log?: Logger;
 }
 
 export const AUDIT_INTERVAL_MS = 100;
@@ -36,7 +34,7 @@ export class Cluster {
     this.instances = instances;
   }
 
-  static async start({ size, seed = 1, fates = {}, config = {}, log }: ClusterOptions): Promise<Cluster> {
+  static async start({ size, seed = 1, fates = {}, config = {} }: ClusterOptions): Promise<Cluster> {
     const store = new FaultyStore(new MemoryDocumentStore());
     const hotLog = new MemoryEventOrdering({ clock: systemClock, scope: 'shared' });
     const instances: Instance[] = [];
@@ -46,7 +44,6 @@ export class Cluster {
       const server = await startServer({
         store,
         ordering,
-        ...(log ? { log: log.child({ instance: index }) } : {}),
         config: { auditIntervalMs: AUDIT_INTERVAL_MS, instanceId: `instance-${index}`, stopDeadlineMs: 2_000, ...config },
       });
       instances.push({ server, ordering });
@@ -59,22 +56,23 @@ export class Cluster {
     this.#replaceHotLog(new MemoryEventOrdering({ clock: systemClock, scope: 'shared' }), 'vanished');
   }
 
-  /** The hot log of a session goes back to where it was at `seq`, for everyone. It must reach back to its seed. */
-  async hotLogFallsBack(sessionId: string, seq: number): Promise<void> {
+  /** What a replica has of a session's hot log now, up to `seq`: `fallBackTo` makes it the hot log of everyone later. */
+  async copyOfHotLog(sessionId: string, seq = Number.POSITIVE_INFINITY): Promise<MemoryEventOrdering> {
     const read = await this.#hotLog.read(sessionId, 0, Number.MAX_SAFE_INTEGER);
     if (!read) throw new Error('there is no hot log');
     const { epoch, saved } = read.log;
-    const older = new MemoryEventOrdering({ clock: systemClock, scope: 'shared' });
-    await older.seed(sessionId, epoch, saved);
+    const copy = new MemoryEventOrdering({ clock: systemClock, scope: 'shared' });
+    await copy.seed(sessionId, epoch, saved);
     for (const { clientId, clientSeq, count, userId, operations, seq: entrySeq } of read.entries) {
       if (entrySeq > seq) break;
-      const stored = await this.store.operationLog.clientRow(sessionId, clientId);
-      await older.admit(sessionId, epoch, clientId, stored);
-      await older.append(sessionId, { epoch, clientId, userId, firstClientSeq: clientSeq - count + 1, count, operations });
+      await copy.admit(sessionId, epoch, clientId, await this.store.operationLog.clientRow(sessionId, clientId));
+      await copy.append(sessionId, { epoch, clientId, userId, firstClientSeq: clientSeq - count + 1, count, operations });
     }
-    const [log] = await older.describe([sessionId]);
-    if (log?.head.seq !== seq) throw new Error(`the copy ends at ${log?.head.seq}, not at ${seq}`);
-    this.#replaceHotLog(older, 'fell-back');
+    return copy;
+  }
+
+  fallBackTo(copy: MemoryEventOrdering): void {
+    this.#replaceHotLog(copy, 'fell-back');
   }
 
   get hotLog(): MemoryEventOrdering {

@@ -8,7 +8,7 @@ type WireEntry = Batch['entries'][number];
 
 interface FollowOptions {
   readonly client?: ClientCredentials;
-  readonly have?: { head: Mark; saved: Mark };
+  readonly have?: { epoch: number; head: Mark; saved: Mark };
   /** What it knows already, when it comes back with `have`. */
   readonly known?: readonly WireEntry[];
   /** Entries per page while it catches up. */

@@ -55,13 +55,13 @@ async function append(texts: readonly string[], epoch = 1): Promise<Entry[]> {
   return entries;
 }
 
-const open = () => openSession({ ordering, operationLog }, ID, rescue);
+const open = () => openSession({ ordering, operationLog }, ID, { rescue });
 const hotLog = async () => (await ordering.describe([ID]))[0];
 const last = (entries: readonly Entry[]): Entry => entries[entries.length - 1] ?? entryAfter({});
 
 describe('[ST4] opening a session', () => {
   test('that does not exist is refused', async () => {
-    await expect(openSession({ ordering, operationLog }, 'nobody', rescue)).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' });
+    await expect(openSession({ ordering, operationLog }, 'nobody', { rescue })).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' });
     expect(await ordering.describe(['nobody'])).toEqual([null]);
   });
 
@@ -109,6 +109,18 @@ describe('[ST4] opening a session', () => {
     await ordering.markSaved(ID, { epoch: 1, ...markOf(last(entries)) });
     expect(await open()).toMatchObject({ epoch: 1, head: markOf(last(entries)) });
     expect(rescues).toBe(0);
+  });
+
+  test('a hot log that lost entries in its epoch is not believed although it agrees with the store', async () => {
+    await ordering.seed(ID, 1, GENESIS);
+    const entries = await append(['a', 'b']);
+    await operationLog.save([{ sessionId: ID, epoch: 1, entries }]);
+    const head = markOf(last(entries));
+    expect(await openSession({ ordering, operationLog }, ID, { rescue, lostIn: 1 })).toEqual({ epoch: 2, head, saved: head });
+    expect(rescues).toBe(1);
+    // Whoever comes second finds the newer epoch and takes it over.
+    expect(await openSession({ ordering, operationLog }, ID, { rescue, lostIn: 1 })).toMatchObject({ epoch: 2, head });
+    expect(rescues).toBe(1);
   });
 
   test('a hot log whose epoch is above the store contradicts it: a new epoch above both', async () => {
@@ -160,7 +172,7 @@ describe('[ST4] opening a session', () => {
       const [result] = await operationLog.save([{ sessionId: ID, epoch: 1, entries: entries.slice(1) }]);
       expect(result?.status).toBe('saved');
     };
-    const opened = await openSession({ ordering, operationLog }, ID, saveTheRest);
+    const opened = await openSession({ ordering, operationLog }, ID, { rescue: saveTheRest });
     expect(opened).toMatchObject({ epoch: 2, head: markOf(last(entries)) });
     expect(rescues).toBe(1);
     expect(await operationLog.save([{ sessionId: ID, epoch: 1, entries: chain(1, { after: last(entries) }) }])).toEqual([
@@ -170,7 +182,7 @@ describe('[ST4] opening a session', () => {
 
   test('a rescue that fails opens nothing: it is tried again with the whole opening', async () => {
     const fault = new Error('disk full');
-    await expect(openSession({ ordering, operationLog }, ID, () => Promise.reject(fault))).rejects.toBe(fault);
+    await expect(openSession({ ordering, operationLog }, ID, { rescue: () => Promise.reject(fault) })).rejects.toBe(fault);
     expect(await operationLog.head(ID)).toMatchObject({ epoch: 1 });
     expect(await hotLog()).toBeNull();
   });
@@ -223,7 +235,7 @@ describe('[ST4] opening while others do', () => {
       await operationLog.save([{ sessionId: ID, epoch: 1, entries }]);
       await ordering.markSaved(ID, { epoch: 1, ...markOf(last(entries)) });
     });
-    const opened = await openSession({ ordering: busyOrdering, operationLog }, ID, rescue);
+    const opened = await openSession({ ordering: busyOrdering, operationLog }, ID, { rescue });
     expect(opened).toMatchObject({ epoch: 1, head: markOf(last(entries)) });
     expect(rescues).toBe(0);
   });

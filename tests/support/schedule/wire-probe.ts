@@ -108,7 +108,7 @@ export class WireProbe {
   /** Joins and reads page by page. False: it did not come to the end. */
   async #join(socket: Socket): Promise<boolean> {
     const head = this.chain.head;
-    const have = this.#hasHistory ? { have: { head, saved: this.chain.markAtOrBelow(this.#reportedSeq) } } : {};
+    const have = this.#hasHistory ? { have: { epoch: this.#epoch, head, saved: this.chain.markAtOrBelow(this.#reportedSeq) } } : {};
     let page: Page | null = await this.#ask(socket, 'session:join', { sessionId: this.sessionId, ...have }, (reply) => {
       this.#trace.count('probe joins');
       this.#onJoined(reply);

@@ -1,0 +1,528 @@
+import { ClientIdentity } from '../../src/access/client-identity';
+import type { WebSocketManager } from '../../src/connections/websocket-manager';
+import { createLogger } from '../../src/lib/logger';
+import { OpenSession, type LiveServices } from '../../src/live/open-session';
+import { Saver } from '../../src/live/saver';
+import { Snapshotter } from '../../src/live/snapshotter';
+import type { EventOrdering, Hint, Submission } from '../../src/ordering/event-ordering';
+import { MemoryEventOrdering } from '../../src/ordering/memory-event-ordering';
+import { markOf, type Entry } from '../../src/protocol/entry';
+import { GENESIS } from '../../src/protocol/positions';
+import type { Batch, SessionInfo } from '../../src/protocol/schemas';
+import { MemoryParticipants } from '../../src/sessions/memory-participants';
+import type { DocumentFolder } from '../../src/storage/document-folder';
+import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
+import { Telemetry } from '../../src/telemetry/telemetry';
+import { entryAfter } from '../support/entries';
+import { ManualClock, settle } from '../support/manual-clock';
+
+const ID = 's';
+const info: SessionInfo = { sessionId: ID, title: '', format: 'json', createdBy: 'ada', createdAt: 0, updatedAt: 0 };
+const OTHER_TAG = 'f'.repeat(16);
+
+const unneeded = (): never => {
+  throw new Error('not needed here');
+};
+const folder: DocumentFolder = {
+  toUpdate: unneeded,
+  toText: unneeded,
+  toJson: unneeded,
+  difference: unneeded,
+  start: unneeded,
+  stop: unneeded,
+};
+
+/** What the session says to its clients. */
+class Wire implements WebSocketManager {
+  readonly batches: Batch[] = [];
+  readonly forked: unknown[] = [];
+  register = unneeded;
+  toUser = unneeded;
+  disconnectUser = unneeded;
+  disconnectHere = unneeded;
+  stats = unneeded;
+  readonly #room = new Set<string>();
+  enter = (connectionId: string): void => void this.#room.add(connectionId);
+  leave = (connectionId: string): void => void this.#room.delete(connectionId);
+  membersHere = () => this.#room;
+  backlogBytes = () => 0;
+  toSession = (): void => {};
+  toSessionHere = (_sessionId: string, name: string, payload: unknown): number => {
+    if (name === 'operation:batch') this.batches.push(payload as Batch);
+    return this.#room.size;
+  };
+  toConnectionHere = (_connectionId: string, name: string, payload: unknown): void => {
+    if (name === 'session:forked') this.forked.push(payload);
+  };
+}
+
+let clock: ManualClock;
+let store: MemoryDocumentStore;
+let hotLog: MemoryEventOrdering;
+let wire: Wire;
+/** Why the session had to be opened again, as it logged it. */
+let discontinuities: string[];
+/** The feed of the session under test: nothing comes through unless a test lets it. */
+let tell: (hint: Hint) => void;
+let unfollowed: number;
+let reads: number;
+/** While set, reads wait for it. */
+let heldReads: Promise<void> | undefined;
+let isSaving: boolean;
+let claim: () => Promise<ReadonlySet<string>>;
+let session: OpenSession;
+let saver: Saver;
+let services: LiveServices;
+
+beforeEach(async () => {
+  clock = new ManualClock();
+  store = new MemoryDocumentStore();
+  await store.sessionRecords.create(info);
+  hotLog = new MemoryEventOrdering({ clock, scope: 'shared' });
+  wire = new Wire();
+  discontinuities = [];
+  unfollowed = 0;
+  reads = 0;
+  heldReads = undefined;
+  isSaving = true;
+  claim = async () => new Set(isSaving ? [ID] : []);
+  const { operationLog, snapshots } = store;
+  const telemetry = new Telemetry();
+  const log = createLogger({ level: 'warn', instanceId: 'i' }, {
+    write: (line) => {
+      const { reason } = JSON.parse(line) as { reason?: string };
+      if (reason !== undefined) discontinuities.push(reason);
+    },
+  });
+  const identity = new ClientIdentity(async () => 'secret');
+  await identity.start();
+  saver = new Saver({ operationLog, clock, telemetry, log, intervalMs: 20 });
+  services = {
+    ordering: oneSided(),
+    saveDuty: { claim: () => claim(), release: async () => {}, orphans: async () => [] },
+    operationLog,
+    snapshots,
+    folder,
+    participants: new MemoryParticipants({ clock, leaseMs: 30_000 }),
+    sockets: wire,
+    identity,
+    saver,
+    snapshotter: new Snapshotter({ operationLog, snapshots, folder, clock, log, afterEntries: 500, afterBytes: 1_000_000 }),
+    telemetry,
+    clock,
+    log,
+    onSaved: undefined,
+    limits: {
+      maxOperationBytes: 1_000_000,
+      maxBatchOperations: 256,
+      maxBatchBytes: 2_000_000,
+      ring: { maxEntries: 100, maxBytes: 1_000_000 },
+      maxUnsavedBytes: 1_000_000,
+      fanOutIntervalMs: 10,
+      awarenessIntervalMs: 50,
+      awarenessBytesPerSecond: 65_536,
+      slowConsumerBytes: 1_000_000,
+    },
+  };
+});
+
+/** The hot log as the session sees it: appends and reads work, hints come only by hand. */
+function oneSided(): EventOrdering {
+  return {
+    scope: 'shared',
+    describe: (ids) => hotLog.describe(ids),
+    seed: (...args) => hotLog.seed(...args),
+    admit: (...args) => hotLog.admit(...args),
+    append: (...args) => hotLog.append(...args),
+    read: async (...args) => {
+      reads += 1;
+      await heldReads;
+      return hotLog.read(...args);
+    },
+    markSaved: (...args) => hotLog.markSaved(...args),
+    release: (id) => hotLog.release(id),
+    follow: async (_id, onHint) => {
+      tell = onHint;
+      return async () => {
+        unfollowed += 1;
+      };
+    },
+  };
+}
+
+async function open(): Promise<OpenSession> {
+  session = await OpenSession.open(services, info, () => {});
+  reads = 0;
+  return session;
+}
+
+/** An entry that another instance got into the order; this one has not heard of it. */
+async function orderedElsewhere(text = 'x', clientId = 'elsewhere'): Promise<Entry> {
+  const epoch = (await hotLog.describe([ID]))[0]?.epoch ?? 0;
+  const admitted = await hotLog.admit(ID, epoch, clientId, null);
+  if (admitted === 'wrong-epoch') throw new Error(admitted);
+  const submission: Submission = {
+    epoch,
+    clientId,
+    userId: 'u',
+    firstClientSeq: admitted.lastClientSeq + 1,
+    count: 1,
+    operations: JSON.stringify([text]),
+  };
+  const result = await hotLog.append(ID, submission);
+  if (result.status !== 'accepted') throw new Error(result.status);
+  return result.entry;
+}
+
+const hot = async () => (await hotLog.describe([ID]))[0] ?? null;
+const audit = async (): Promise<void> => {
+  const { known } = session;
+  session.audit(await hot(), known);
+  await settle();
+};
+const delivered = (): number[] => {
+  clock.advance(10);
+  return wire.batches.flatMap(({ entries }) => entries.map(({ seq }) => seq));
+};
+
+function hold(): () => void {
+  let release: () => void = () => {};
+  heldReads = new Promise((resolve) => {
+    release = () => {
+      heldReads = undefined;
+      resolve();
+    };
+  });
+  return release;
+}
+
+describe('[DL2] hints', () => {
+  test('an entry that continues passes; one that comes again, or of an older epoch, is dropped', async () => {
+    await open();
+    const entry = await orderedElsewhere();
+    for (let time = 0; time < 3; time += 1) tell({ kind: 'entry', entry });
+    tell({ kind: 'entry', entry: entryAfter({ after: entry, epoch: 0 }) });
+    await settle();
+    expect(delivered()).toEqual([1]);
+    expect([reads, discontinuities]).toEqual([0, []]);
+  });
+
+  test('an entry behind missing ones has them read, once for however many hints', async () => {
+    await open();
+    const entries = [await orderedElsewhere(), await orderedElsewhere(), await orderedElsewhere()];
+    const release = hold();
+    for (const entry of entries.slice(1)) tell({ kind: 'entry', entry });
+    await settle();
+    expect(reads).toBe(1);
+    release();
+    await settle();
+    expect(delivered()).toEqual([1, 2, 3]);
+    expect(reads).toBe(1);
+    expect(discontinuities).toEqual([]);
+  });
+
+  test('word of a head beyond the tail has it read; word of an older head, or of another epoch, does not', async () => {
+    await open();
+    const entry = await orderedElsewhere();
+    tell({ kind: 'head', head: { epoch: 9, ...markOf(entry) } });
+    await settle();
+    expect(reads).toBe(0);
+    tell({ kind: 'head', head: { epoch: entry.epoch, ...markOf(entry) } });
+    await settle();
+    expect(delivered()).toEqual([1]);
+    tell({ kind: 'head', head: { epoch: entry.epoch, ...GENESIS } });
+    await settle();
+    expect(reads).toBe(1);
+  });
+
+  test.each([
+    ['of another history', (head: Entry) => entryAfter({ after: { seq: head.seq, tag: OTHER_TAG } })],
+    ['in the place of one that was delivered', () => entryAfter({ operations: ['another'] })],
+    ['of a newer epoch', (head: Entry) => entryAfter({ after: head, epoch: 7 })],
+  ])('an entry %s is a discontinuity', async (_what, make) => {
+    await open();
+    const entry = await orderedElsewhere();
+    tell({ kind: 'entry', entry });
+    tell({ kind: 'entry', entry: make(entry) });
+    await settle();
+    expect(discontinuities).toHaveLength(1);
+    expect(delivered()).toEqual([1]);
+    expect(session.isOpen).toBe(true);
+  });
+
+  test('a hole that remains after reading is a discontinuity', async () => {
+    await open();
+    await orderedElsewhere();
+    await hotLog.markSaved(ID, { epoch: 1, ...((await hot())?.head ?? GENESIS) });
+    // The log says that the store has it, and the store does not.
+    await audit();
+    expect(discontinuities).toHaveLength(1);
+  });
+
+  test('a log that ends before what a hint named has lost something', async () => {
+    await open();
+    const entry = await orderedElsewhere();
+    tell({ kind: 'head', head: { epoch: entry.epoch, seq: 5, tag: OTHER_TAG } });
+    await settle();
+    expect(discontinuities).toHaveLength(1);
+  });
+});
+
+describe('[SV3] word of what is saved', () => {
+  beforeEach(async () => {
+    isSaving = false;
+    await open();
+  });
+
+  const saidSaved = async (entry: Entry, fields: Partial<Entry> = {}): Promise<void> => {
+    const { epoch, seq, tag } = { ...entry, ...fields };
+    tell({ kind: 'saved', saved: { epoch, seq, tag } });
+    await settle();
+  };
+
+  test('is believed where the own tail has that tag', async () => {
+    const entry = await orderedElsewhere();
+    tell({ kind: 'entry', entry });
+    await saidSaved(entry);
+    expect(session.saved).toEqual(markOf(entry));
+  });
+
+  test('waits beyond the tail, until it is said again', async () => {
+    const entry = await orderedElsewhere();
+    await saidSaved(entry);
+    expect(session.saved).toEqual(GENESIS);
+    tell({ kind: 'entry', entry });
+    await saidSaved(entry);
+    expect(session.saved).toEqual(markOf(entry));
+  });
+
+  test('of another epoch is no news, and of less than is known neither', async () => {
+    const first = await orderedElsewhere();
+    const second = await orderedElsewhere();
+    for (const entry of [first, second]) tell({ kind: 'entry', entry });
+    await saidSaved(second, { epoch: 9 });
+    expect(session.saved).toEqual(GENESIS);
+    await saidSaved(second);
+    await saidSaved(first);
+    expect(session.saved).toEqual(markOf(second));
+  });
+
+  test('with another tag is a discontinuity', async () => {
+    const entry = await orderedElsewhere();
+    tell({ kind: 'entry', entry });
+    await saidSaved(entry, { tag: OTHER_TAG });
+    expect(discontinuities).toHaveLength(1);
+    expect(session.saved).toEqual(GENESIS);
+  });
+
+  test('comes with the audit, too', async () => {
+    const entry = await orderedElsewhere();
+    tell({ kind: 'entry', entry });
+    await store.operationLog.save([{ sessionId: ID, epoch: 1, entries: [entry] }]);
+    await hotLog.markSaved(ID, { epoch: 1, ...markOf(entry) });
+    await audit();
+    expect(session.saved).toEqual(markOf(entry));
+    expect(discontinuities).toEqual([]);
+  });
+});
+
+describe('[DL3] the audit', () => {
+  test('finds what no hint told', async () => {
+    await open();
+    await orderedElsewhere();
+    await orderedElsewhere();
+    await audit();
+    expect(delivered()).toEqual([1, 2]);
+    expect(discontinuities).toEqual([]);
+  });
+
+  test('of a log that is where the tail is does nothing', async () => {
+    await open();
+    tell({ kind: 'entry', entry: await orderedElsewhere() });
+    await audit();
+    expect([reads, discontinuities]).toEqual([0, []]);
+  });
+
+  test.each([
+    ['is gone', () => null],
+    ['has another epoch', (log: object) => ({ ...log, epoch: 8 })],
+    ['has another history', (log: object) => ({ ...log, head: { seq: 1, tag: OTHER_TAG } })],
+    ['ends before what was delivered', (log: object) => ({ ...log, head: GENESIS })],
+  ])('of a log that %s is a discontinuity', async (_what, change) => {
+    await open();
+    tell({ kind: 'entry', entry: await orderedElsewhere() });
+    const log = await hot();
+    if (!log) throw new Error('no hot log');
+    session.audit(change(log) as typeof log | null, session.known);
+    expect(discontinuities).toHaveLength(1);
+    await settle();
+  });
+
+  test('that asked before an entry was known takes no offence at a log without it', async () => {
+    await open();
+    const { known } = session;
+    const before = await hot();
+    tell({ kind: 'entry', entry: await orderedElsewhere() });
+    session.audit(before, known);
+    expect(discontinuities).toEqual([]);
+  });
+
+  test('that asked before the session was opened again says nothing of it', async () => {
+    await open();
+    const { known } = session;
+    const before = await hot();
+    await hotLog.seed(ID, 5, GENESIS);
+    await store.operationLog.openEpoch(ID, 1, 4);
+    await audit();
+    await settle();
+    expect(session.position.epoch).toBe(5);
+    session.audit(before, known);
+    session.audit(null, known);
+    expect(discontinuities).toHaveLength(1);
+  });
+});
+
+describe('[DL3] an answer to a submit', () => {
+  async function speaker() {
+    const { clientId } = await session.admitClient('ada', undefined);
+    return { clientId, userId: 'ada', role: 'editor' } as const;
+  }
+
+  test('waits for the own gate: what came before has to be here first', async () => {
+    await open();
+    const ada = await speaker();
+    await orderedElsewhere();
+    const release = hold();
+    let answer: unknown;
+    const submitted = session.submitAs(ada, { sessionId: ID, clientSeq: 1, operations: ['mine'] }).then((reply) => (answer = reply));
+    await settle();
+    expect([answer, reads]).toEqual([undefined, 1]);
+    release();
+    await submitted;
+    expect(answer).toEqual({ epoch: 1, seq: 2 });
+    expect(delivered()).toEqual([1, 2]);
+  });
+
+  test('a read that began before the entry was ordered is followed by another', async () => {
+    await open();
+    const ada = await speaker();
+    const first = await orderedElsewhere();
+    const release = hold();
+    tell({ kind: 'head', head: { epoch: 1, ...markOf(first) } });
+    await settle();
+    const readEarly = hotLog.read.bind(hotLog);
+    const early = await readEarly(ID, 0, 1_000_000);
+    // The read under way answers with what there was when it began.
+    hotLog.read = async () => {
+      hotLog.read = readEarly;
+      return early;
+    };
+    const submitted = session.submitAs(ada, { sessionId: ID, clientSeq: 1, operations: ['mine'] });
+    await settle();
+    release();
+    expect(await submitted).toEqual({ epoch: 1, seq: 2 });
+    expect(discontinuities).toEqual([]);
+  });
+
+  test('a duplicate waits for the own gate like any other', async () => {
+    await open();
+    const ada = await speaker();
+    await session.submitAs(ada, { sessionId: ID, clientSeq: 1, operations: ['mine'] });
+    // The same client, by way of another instance.
+    const theirs: Submission = { epoch: 1, clientId: ada.clientId, userId: 'ada', firstClientSeq: 2, count: 1, operations: '["second"]' };
+    expect(await hotLog.append(ID, theirs)).toMatchObject({ status: 'accepted' });
+    const reply = await session.submitAs(ada, { sessionId: ID, clientSeq: 2, operations: ['second'] });
+    expect(reply).toEqual({ epoch: 1, seq: 2, duplicate: true });
+    expect(delivered()).toEqual([1, 2]);
+  });
+
+  test('what cannot be had is NOT_DELIVERED: resend', async () => {
+    await open();
+    const ada = await speaker();
+    await orderedElsewhere();
+    hotLog.read = async () => Promise.reject(new Error('away'));
+    const submitted = session.submitAs(ada, { sessionId: ID, clientSeq: 1, operations: ['mine'] });
+    await expect(submitted).rejects.toMatchObject({ code: 'NOT_DELIVERED' });
+  });
+
+  test('[EO7] under an epoch that is over is NOT_DELIVERED, and works when the session is open again', async () => {
+    await open();
+    const ada = await speaker();
+    await store.operationLog.openEpoch(ID, 1, 4);
+    await hotLog.seed(ID, 5, GENESIS);
+    const submit = { sessionId: ID, clientSeq: 1, operations: ['mine'] };
+    await expect(session.submitAs(ada, submit)).rejects.toMatchObject({ code: 'NOT_DELIVERED' });
+    await settle();
+    expect(session.position.epoch).toBe(5);
+    expect(await session.submitAs(ada, submit)).toEqual({ epoch: 5, seq: 1 });
+    expect(discontinuities).toHaveLength(1);
+  });
+
+  test('[EO7] a late answer about an old epoch does not open the session once more', async () => {
+    await open();
+    const ada = await speaker();
+    const append = hotLog.append.bind(hotLog);
+    let release: () => void = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    hotLog.append = async () => {
+      await held;
+      return { status: 'wrong-epoch' };
+    };
+    const late = session.submitAs(ada, { sessionId: ID, clientSeq: 1, operations: ['mine'] });
+    const refused = expect(late).rejects.toMatchObject({ code: 'NOT_DELIVERED' });
+    await store.operationLog.openEpoch(ID, 1, 4);
+    await hotLog.seed(ID, 5, GENESIS);
+    await audit();
+    await settle();
+    expect(session.position.epoch).toBe(5);
+    hotLog.append = append;
+    release();
+    await refused;
+    expect(discontinuities).toHaveLength(1);
+    expect(session.isOpen).toBe(true);
+  });
+});
+
+describe('coming and going', () => {
+  test('[ST5] drained while it is being opened again, it stays draining', async () => {
+    await open();
+    const release = hold();
+    await store.operationLog.openEpoch(ID, 1, 4);
+    await hotLog.seed(ID, 5, GENESIS);
+    const { known } = session;
+    session.audit(await hot(), known);
+    session.drain();
+    release();
+    await settle();
+    await settle();
+    expect(session.position.epoch).toBe(5);
+    await expect(session.admitClient('ada', undefined)).rejects.toMatchObject({ code: 'DRAINING' });
+  });
+
+  test('a session that cannot begin lets go of the feed', async () => {
+    claim = () => Promise.reject(new Error('away'));
+    await expect(OpenSession.open(services, info, () => {})).rejects.toThrow('away');
+    expect(unfollowed).toBe(1);
+  });
+
+  test('a closed session says nothing more, refuses everything, and leaves no timer and no byte', async () => {
+    await open();
+    tell({ kind: 'entry', entry: await orderedElsewhere() });
+    tell({ kind: 'entry', entry: await orderedElsewhere() });
+    await session.close('idle');
+    await session.close('idle');
+    await session.ended;
+    const count = delivered().length;
+    tell({ kind: 'entry', entry: await orderedElsewhere() });
+    session.audit(null, session.known);
+    expect(delivered()).toHaveLength(count);
+    expect(discontinuities).toEqual([]);
+    expect(unfollowed).toBe(1);
+    expect(saver.unsavedBytes).toBe(0);
+    await expect(session.admitClient('ada', undefined)).rejects.toMatchObject({ code: 'NOT_JOINED' });
+    saver.stop();
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
