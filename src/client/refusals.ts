@@ -11,8 +11,7 @@ export interface Refusal {
 
 const ACTIONS: readonly string[] = ['resend', 'rebase', 'rejoin', 'wait', 'stop'] satisfies ErrorAction[];
 
-const isErrorCode = (code: unknown): code is ErrorCode =>
-  typeof code === 'string' && Object.hasOwn(ERRORS, code);
+const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && Object.hasOwn(ERRORS, code);
 
 const isAction = (action: unknown): action is ErrorAction => typeof action === 'string' && ACTIONS.includes(action);
 

@@ -65,7 +65,8 @@ function demandPlainJson(value: unknown, what: string, depth: number): void {
   }
   if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
     for (const [key, item] of Object.entries(value)) {
-      if (isPoison(key, item)) throw new FlowError('BAD_REQUEST', `${what} has a key "${key}" that could change a prototype.`);
+      if (isPoison(key, item))
+        throw new FlowError('BAD_REQUEST', `${what} has a key "${key}" that could change a prototype.`);
       demandPlainJson(item, what, depth + 1);
     }
     return;

@@ -83,7 +83,8 @@ export class Snapshotter {
           const [first] = page;
           const last = page[page.length - 1];
           // Another instance may have folded further and pruned meanwhile: a snapshot over the hole would lose what was in it.
-          if (!first || !last || !isSameMark(markBefore(first), at)) throw new Error('the history was pruned while it was folded');
+          if (!first || !last || !isSameMark(markBefore(first), at))
+            throw new Error('the history was pruned while it was folded');
           yield page;
           at = markOf(last);
         }

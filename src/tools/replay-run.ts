@@ -164,7 +164,7 @@ async function checkHistory(
   const next = totals.map(() => 0);
   let after = 0;
   for (;;) {
-    const answer = await fetch(`${url}/api/sessions/${sessionId}/operations?after=${after}`);
+    const answer = await fetch(`${url}/api/sessions/${sessionId}/operations?limit=1000&after=${after}`);
     if (!answer.ok) {
       return register.problem(`the server answered ${answer.status} for the history: ${await answer.text()}`);
     }

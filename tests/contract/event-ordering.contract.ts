@@ -433,7 +433,7 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
       test('[ST4] of two who seed one epoch together one succeeds', async () => {
         const sessionId = await begin();
         const both = await Promise.all([one.seed(sessionId, 2, GENESIS), other.seed(sessionId, 2, GENESIS)]);
-        expect(both.sort()).toEqual([false, true]);
+        expect(both.filter((isSeeded) => isSeeded)).toHaveLength(1);
       });
     });
 

@@ -76,7 +76,9 @@ describe('a flow inside an Express application', () => {
 
     const stranger = connect(url, 'ada');
     await expect(stranger.createSession({ format: 'json' })).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
-    await expect(connect(url, 'secret-eve').session(sessionId).join()).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' });
+    await expect(connect(url, 'secret-eve').session(sessionId).join()).rejects.toMatchObject({
+      code: 'SESSION_NOT_FOUND',
+    });
 
     const guest = connect(url, 'secret-guest').session(sessionId);
     await guest.join();

@@ -14,6 +14,12 @@ describe('schedules', () => {
     for (const { trace } of outcomes) for (const [k, v] of Object.entries(trace.counts)) total[k] = (total[k] ?? 0) + v;
     const c = outcomes.map((o) => o.convergedMs ?? -1).sort((a, b) => a - b);
     const t = outcomes.map((o) => o.tookMs).sort((a, b) => a - b);
-    console.log(JSON.stringify({ n: outcomes.length, conv: [c[c.length >> 1], c[Math.floor(c.length * 0.95)], c.at(-1)], took: [t[t.length >> 1], t.at(-1)] }) + JSON.stringify(total, null, 1) );
+    console.log(
+      JSON.stringify({
+        n: outcomes.length,
+        conv: [c[c.length >> 1], c[Math.floor(c.length * 0.95)], c.at(-1)],
+        took: [t[t.length >> 1], t.at(-1)],
+      }) + JSON.stringify(total, null, 1),
+    );
   });
 });

@@ -46,7 +46,9 @@ describe.each(['memory', 'lmdb'] as const)('[DL1] joins while others write at fu
     startServer(kind === 'lmdb' ? { ...options, documentDir: await makeDirectory() } : options);
 
   async function crowd(server: TestServer, sessionId: string, writers: number, filler = '', inFlight = 8) {
-    const clients = await Promise.all(Array.from({ length: writers }, (_, index) => server.connect({ user: `writer-${index}` })));
+    const clients = await Promise.all(
+      Array.from({ length: writers }, (_, index) => server.connect({ user: `writer-${index}` })),
+    );
     await Promise.all(clients.map((client) => client.demand('session:join', { sessionId })));
     return clients.map((client, writer) =>
       writeAtFullSpeed(client, sessionId, inFlight, (clientSeq) =>
@@ -56,9 +58,30 @@ describe.each(['memory', 'lmdb'] as const)('[DL1] joins while others write at fu
   }
 
   test.each([
-    { what: 'the ring reaches back to the beginning', config: { fanoutIntervalMs: 0 }, filler: '', limit: 5_000, inFlight: 8, pages: 1 },
-    { what: 'pages come from the store', config: { ringEntries: 8 }, filler: 'x'.repeat(6_000), limit: 5_000, inFlight: 2, pages: 2 },
-    { what: 'pages are small', config: { ringEntries: 100 }, filler: 'x'.repeat(6_000), limit: 40, inFlight: 1, pages: 3 },
+    {
+      what: 'the ring reaches back to the beginning',
+      config: { fanoutIntervalMs: 0 },
+      filler: '',
+      limit: 5_000,
+      inFlight: 8,
+      pages: 1,
+    },
+    {
+      what: 'pages come from the store',
+      config: { ringEntries: 8 },
+      filler: 'x'.repeat(6_000),
+      limit: 5_000,
+      inFlight: 2,
+      pages: 2,
+    },
+    {
+      what: 'pages are small',
+      config: { ringEntries: 100 },
+      filler: 'x'.repeat(6_000),
+      limit: 40,
+      inFlight: 1,
+      pages: 3,
+    },
   ])('nothing is missing, nothing comes twice, all in order and whole: $what', async (row) => {
     const { config, filler, limit, inFlight, pages } = row;
     const server = await start({ config });
@@ -72,7 +95,9 @@ describe.each(['memory', 'lmdb'] as const)('[DL1] joins while others write at fu
     for (let joiner = 0; joiner < 6; joiner += 1) {
       const client = await server.connect({ user: `joiner-${joiner}` });
       // With a mark from the very beginning, every joiner has everything to catch up with.
-      joiners.push(await Follower.join(client, sessionId, { limit, have: { epoch: 0, head: GENESIS, saved: GENESIS } }));
+      joiners.push(
+        await Follower.join(client, sessionId, { limit, have: { epoch: 0, head: GENESIS, saved: GENESIS } }),
+      );
     }
     const counts = await Promise.all(writers.map((writer) => writer.stop()));
     const total = counts.reduce((sum, count) => sum + count, 0);
@@ -164,14 +189,19 @@ describe('[DL8] an idle session', () => {
     await before.reachSaved(2);
     expect((await server.stats()).sessions).toEqual({ open: 1, participants: 1 });
     ada.close();
-    await eventually('the session is closed', async () => expect((await server.stats()).sessions).toEqual({ open: 0, participants: 0 }));
+    await eventually('the session is closed', async () =>
+      expect((await server.stats()).sessions).toEqual({ open: 0, participants: 0 }),
+    );
     const back = await server.connect({ user: 'ada' });
     const have = { epoch: 0, head: before.head, saved: before.head };
     const after = await Follower.join(back, sessionId, { client: before.credentials, have, known: before.entries });
     expect(opened.map((session) => session.sessionId)).toEqual([sessionId, sessionId]);
     expect(after.reply).toMatchObject({ resume: 'continue', client: { lastClientSeq: 2 } });
     expect(after.reply.head.epoch).toBeGreaterThan(before.reply.head.epoch);
-    expect(await back.demand('operation:submit', { sessionId, clientSeq: 1, operations: ['x', 'y'] })).toMatchObject({ duplicate: true, seq: 2 });
+    expect(await back.demand('operation:submit', { sessionId, clientSeq: 1, operations: ['x', 'y'] })).toMatchObject({
+      duplicate: true,
+      seq: 2,
+    });
     await back.demand('operation:submit', { sessionId, clientSeq: 3, operations: ['z'] });
     await after.reachSaved(3);
     expect(after.operations).toEqual(['x', 'y', 'z']);
@@ -286,14 +316,15 @@ describe('[DL6] a slow consumer', () => {
     for (let id = 1; id <= asked; id += 1) greedy.send(`42${id}${page}`);
     for (let fence = 0; fence < 50; fence += 1) await ada.fence();
     greedy.resume();
-    let busy = 0;
+    let [served, busy] = [0, 0];
     for (let id = 1; id <= asked; id += 1) {
       const answer = await greedy.hears((text) => text.startsWith(`43${id}[`));
       if (answer.includes('"code":"BUSY","')) busy += 1;
-      else expect(answer.slice(0, 40)).toContain('"status":"ok"');
+      if (answer.startsWith('[{"status":"ok"', `43${id}`.length)) served += 1;
     }
     expect(busy).toBeGreaterThan(0);
-    expect(asked - busy).toBeGreaterThanOrEqual(1_024);
+    expect(served).toBeGreaterThanOrEqual(1_024);
+    expect(served + busy).toBe(asked);
     greedy.close();
   });
 

@@ -44,7 +44,12 @@ export class Cluster {
       const server = await startServer({
         store,
         ordering,
-        config: { auditIntervalMs: AUDIT_INTERVAL_MS, instanceId: `instance-${index}`, stopDeadlineMs: 2_000, ...config },
+        config: {
+          auditIntervalMs: AUDIT_INTERVAL_MS,
+          instanceId: `instance-${index}`,
+          stopDeadlineMs: 2_000,
+          ...config,
+        },
       });
       instances.push({ server, ordering });
     }
@@ -66,7 +71,14 @@ export class Cluster {
     for (const { clientId, clientSeq, count, userId, operations, seq: entrySeq } of read.entries) {
       if (entrySeq > seq) break;
       await copy.admit(sessionId, epoch, clientId, await this.store.operationLog.clientRow(sessionId, clientId));
-      await copy.append(sessionId, { epoch, clientId, userId, firstClientSeq: clientSeq - count + 1, count, operations });
+      await copy.append(sessionId, {
+        epoch,
+        clientId,
+        userId,
+        firstClientSeq: clientSeq - count + 1,
+        count,
+        operations,
+      });
     }
     return copy;
   }

@@ -4,7 +4,8 @@ import { WebSocket } from 'ws';
 const DEADLINE_MS = 10_000;
 
 /** Where Socket.IO listens on a server. */
-export const socketIoUrl = (url: string): string => `${url.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`;
+export const socketIoUrl = (url: string): string =>
+  `${url.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`;
 
 /** A WebSocket with nothing on top: says whatever a test wants, and stops reading when told to. */
 export class RawSocket {

@@ -60,7 +60,8 @@ export class StubbornAuthor {
       });
       if (answer.status === 'ok') this.#accepted += 1;
       else await this.#obey(answer.error);
-      if (performance.now() > endsAt) throw new Error(`not accepted in time; refused with ${this.refusals.slice(-5).join(', ')}`);
+      if (performance.now() > endsAt)
+        throw new Error(`not accepted in time; refused with ${this.refusals.slice(-5).join(', ')}`);
     }
   }
 
@@ -68,7 +69,10 @@ export class StubbornAuthor {
     const endsAt = performance.now() + DEADLINE_MS;
     for (;;) {
       const client = this.#credentials;
-      const answer = await this.#client.ask('session:join', { sessionId: this.sessionId, ...(client ? { client } : {}) });
+      const answer = await this.#client.ask('session:join', {
+        sessionId: this.sessionId,
+        ...(client ? { client } : {}),
+      });
       if (answer.status === 'ok') {
         const { clientId, signature, lastClientSeq } = answer.client;
         this.#credentials = { clientId, signature };
@@ -76,7 +80,8 @@ export class StubbornAuthor {
         return;
       }
       this.refusals.push(answer.error.code);
-      if (answer.error.action === 'stop' || performance.now() > endsAt) throw new Error(`cannot join: ${JSON.stringify(answer.error)}`);
+      if (answer.error.action === 'stop' || performance.now() > endsAt)
+        throw new Error(`cannot join: ${JSON.stringify(answer.error)}`);
       await pauseMs(RETRY_MS);
     }
   }

@@ -155,7 +155,10 @@ export class WireClient {
   async gone(deadlineMs = DEADLINE_MS): Promise<string> {
     if (this.#goneBecause !== undefined) return this.#goneBecause;
     return new Promise((resolve, reject) => {
-      const overdue = setTimeout(() => reject(new Error(`still connected after ${deadlineMs} ms; ${this.#summary()}`)), deadlineMs);
+      const overdue = setTimeout(
+        () => reject(new Error(`still connected after ${deadlineMs} ms; ${this.#summary()}`)),
+        deadlineMs,
+      );
       this.socket.once('disconnect', (reason) => {
         clearTimeout(overdue);
         resolve(reason);

@@ -26,17 +26,20 @@ function containerWith(config: Partial<Config>, given: Partial<Given> = {}) {
   });
 }
 
-test.each(['memory', 'lmdb'] as const)('with store %s every registration resolves, to the same thing each time', async (documentStore) => {
-  const container = containerWith({ documentStore });
-  const names = Object.keys(container.registrations);
-  expect(names.length).toBeGreaterThan(15);
-  for (const name of names) {
-    const resolved: unknown = container.resolve(name);
-    expect(resolved).toBeDefined();
-    expect(container.resolve(name)).toBe(resolved);
-  }
-  await container.cradle.io.close();
-});
+test.each(['memory', 'lmdb'] as const)(
+  'with store %s every registration resolves, to the same thing each time',
+  async (documentStore) => {
+    const container = containerWith({ documentStore });
+    const names = Object.keys(container.registrations);
+    expect(names.length).toBeGreaterThan(15);
+    for (const name of names) {
+      const resolved: unknown = container.resolve(name);
+      expect(resolved).toBeDefined();
+      expect(container.resolve(name)).toBe(resolved);
+    }
+    await container.cradle.io.close();
+  },
+);
 
 test('a name that is not registered is an error, not undefined', () => {
   expect(() => containerWith({}).resolve('noSuchService')).toThrow('noSuchService');

@@ -61,7 +61,9 @@ const last = (entries: readonly Entry[]): Entry => entries[entries.length - 1] ?
 
 describe('[ST4] opening a session', () => {
   test('that does not exist is refused', async () => {
-    await expect(openSession({ ordering, operationLog }, 'nobody', { rescue })).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' });
+    await expect(openSession({ ordering, operationLog }, 'nobody', { rescue })).rejects.toMatchObject({
+      code: 'SESSION_NOT_FOUND',
+    });
     expect(await ordering.describe(['nobody'])).toEqual([null]);
   });
 
@@ -97,7 +99,11 @@ describe('[ST4] opening a session', () => {
     await ordering.seed(ID, 1, GENESIS);
     const entries = await append(['a', 'b', 'c']);
     await operationLog.save([{ sessionId: ID, epoch: 1, entries: entries.slice(0, 1) }]);
-    expect(await open()).toEqual({ epoch: 1, head: markOf(last(entries)), saved: expect.objectContaining(markOf(last(entries.slice(0, 1)))) });
+    expect(await open()).toEqual({
+      epoch: 1,
+      head: markOf(last(entries)),
+      saved: expect.objectContaining(markOf(last(entries.slice(0, 1)))),
+    });
     expect(rescues).toBe(0);
     expect(await operationLog.head(ID)).toMatchObject({ epoch: 1 });
   });
@@ -116,7 +122,11 @@ describe('[ST4] opening a session', () => {
     const entries = await append(['a', 'b']);
     await operationLog.save([{ sessionId: ID, epoch: 1, entries }]);
     const head = markOf(last(entries));
-    expect(await openSession({ ordering, operationLog }, ID, { rescue, lostIn: 1 })).toEqual({ epoch: 2, head, saved: head });
+    expect(await openSession({ ordering, operationLog }, ID, { rescue, lostIn: 1 })).toEqual({
+      epoch: 2,
+      head,
+      saved: head,
+    });
     expect(rescues).toBe(1);
     // Whoever comes second finds the newer epoch and takes it over.
     expect(await openSession({ ordering, operationLog }, ID, { rescue, lostIn: 1 })).toMatchObject({ epoch: 2, head });
@@ -155,7 +165,14 @@ describe('[ST4] opening a session', () => {
     await ordering.seed(ID, 1, GENESIS);
     if (storedCount === 1) {
       await ordering.admit(ID, 1, 'a', null);
-      await ordering.append(ID, { epoch: 1, clientId: 'a', userId: 'u', firstClientSeq: 1, count: 2, operations: '["p","q"]' });
+      await ordering.append(ID, {
+        epoch: 1,
+        clientId: 'a',
+        userId: 'u',
+        firstClientSeq: 1,
+        count: 2,
+        operations: '["p","q"]',
+      });
     } else {
       await append(['other', 'history', 'and more']);
     }
@@ -175,14 +192,16 @@ describe('[ST4] opening a session', () => {
     const opened = await openSession({ ordering, operationLog }, ID, { rescue: saveTheRest });
     expect(opened).toMatchObject({ epoch: 2, head: markOf(last(entries)) });
     expect(rescues).toBe(1);
-    expect(await operationLog.save([{ sessionId: ID, epoch: 1, entries: chain(1, { after: last(entries) }) }])).toEqual([
-      { status: 'fenced', epoch: 2 },
-    ]);
+    expect(await operationLog.save([{ sessionId: ID, epoch: 1, entries: chain(1, { after: last(entries) }) }])).toEqual(
+      [{ status: 'fenced', epoch: 2 }],
+    );
   });
 
   test('a rescue that fails opens nothing: it is tried again with the whole opening', async () => {
     const fault = new Error('disk full');
-    await expect(openSession({ ordering, operationLog }, ID, { rescue: () => Promise.reject(fault) })).rejects.toBe(fault);
+    await expect(openSession({ ordering, operationLog }, ID, { rescue: () => Promise.reject(fault) })).rejects.toBe(
+      fault,
+    );
     expect(await operationLog.head(ID)).toMatchObject({ epoch: 1 });
     expect(await hotLog()).toBeNull();
   });
@@ -250,7 +269,11 @@ describe('[ST4] opening while others do', () => {
 
   test('instances that keep fencing each other are stopped after a few rounds', async () => {
     let epoch = 1;
-    const hostile: OperationLog = { ...bound(operationLog), openEpoch: async () => null, head: async () => ({ epoch: epoch++, ...GENESIS }) };
+    const hostile: OperationLog = {
+      ...bound(operationLog),
+      openEpoch: async () => null,
+      head: async () => ({ epoch: epoch++, ...GENESIS }),
+    };
     await expect(openSession({ ordering, operationLog: hostile }, ID)).rejects.toMatchObject({
       code: 'BACKEND_UNAVAILABLE',
       details: { retryAfterMs: expect.any(Number) },

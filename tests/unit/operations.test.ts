@@ -33,7 +33,9 @@ const parsed = (text: string): unknown => JSON.parse(text);
 
 describe('json', () => {
   test('any JSON value is stored as its text', () => {
-    expect(encode('json', { insert: 'é"\\\n' }, [1, null], 'text', 0)).toBe('[{"insert":"é\\"\\\\\\n"},[1,null],"text",0]');
+    expect(encode('json', { insert: 'é"\\\n' }, [1, null], 'text', 0)).toBe(
+      '[{"insert":"é\\"\\\\\\n"},[1,null],"text",0]',
+    );
     expect(encode('json', null)).toBe('[null]');
     expect(encode('json', false, -1.5e-7, {})).toBe('[false,-1.5e-7,{}]');
   });
@@ -47,7 +49,7 @@ describe('json', () => {
     ['Infinity', [Number.POSITIVE_INFINITY]],
     ['nothing', undefined],
     ['nothing inside', { a: undefined }],
-    ['a hole in an array', new Array(1)],
+    ['a hole in an array', Object.assign([], { length: 1 })],
     ['a date', new Date(0)],
     ['a map', new Map()],
     ['an object with another prototype', Object.create({ inherited: 1 })],

@@ -34,7 +34,8 @@ class Store {
           reject(fault);
           return settle();
         },
-        accept: () => answer(...saves.map(({ entries }): SaveResult => ({ status: 'saved', head: markOfLast(entries) }))),
+        accept: () =>
+          answer(...saves.map(({ entries }): SaveResult => ({ status: 'saved', head: markOfLast(entries) }))),
       });
     });
   }
@@ -104,10 +105,18 @@ beforeEach(() => {
 const missing = (): never => {
   throw new Error('the saver only saves');
 };
-const notNeeded = { head: missing, openEpoch: missing, readAfter: missing, tagAt: missing, clientRow: missing, prune: missing };
+const notNeeded = {
+  head: missing,
+  openEpoch: missing,
+  readAfter: missing,
+  tagAt: missing,
+  clientRow: missing,
+  prune: missing,
+};
 
 const session = (name: string, epoch?: number): Session => new Session(saver, name, epoch);
-const seqsOf = (saves: readonly SessionSave[]) => saves.map(({ sessionId, entries }) => [sessionId, entries.map(({ seq }) => seq)]);
+const seqsOf = (saves: readonly SessionSave[]) =>
+  saves.map(({ sessionId, entries }) => [sessionId, entries.map(({ seq }) => seq)]);
 
 describe('[ST6] group commit', () => {
   test('one flush carries all dirty sessions, and begins so long after the first entry', () => {
@@ -385,7 +394,15 @@ describe('[ST8] settling', () => {
 
 test('[ST6] [ST7] under any schedule every entry is stored once, in order, and no byte stays counted', async () => {
   const step = fc.oneof(
-    { weight: 5, arbitrary: fc.record({ do: fc.constant('write' as const), who: fc.nat(2), count: fc.integer({ min: 1, max: 5 }), bytes: fc.constantFrom(1, 100, 500_000) }) },
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        do: fc.constant('write' as const),
+        who: fc.nat(2),
+        count: fc.integer({ min: 1, max: 5 }),
+        bytes: fc.constantFrom(1, 100, 500_000),
+      }),
+    },
     { weight: 3, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 60 }) }) },
     { weight: 3, arbitrary: fc.record({ do: fc.constant('answer' as const) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('fail' as const) }) },

@@ -98,7 +98,10 @@ export class Author {
   describe(): string {
     const sessions = this.#writers.map(({ session }) => {
       const { status, counts, head } = session;
-      const reason = 'reason' in status ? ` (${String(status.reason instanceof Error ? status.reason.message : status.reason)})` : '';
+      const reason =
+        'reason' in status
+          ? ` (${String(status.reason instanceof Error ? status.reason.message : status.reason)})`
+          : '';
       return `${session.sessionId} ${status.state}${reason} at ${head.seq}, ${counts.unsent} unsent, ${counts.ordered} ordered`;
     });
     return `${this.name}: ${sessions.join('; ')}`;

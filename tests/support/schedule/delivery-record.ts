@@ -66,7 +66,10 @@ export class DeliveryRecord {
     const had = removed.map(({ mark }) => mark.seq).join();
     const told = rolledBack.map((entry) => entry.seq).join();
     if (had !== told) {
-      this.#trace.violated('delivered', `${this.name} forks at ${seq}: it had ${had || 'nothing'} there, void is ${told}`);
+      this.#trace.violated(
+        'delivered',
+        `${this.name} forks at ${seq}: it had ${had || 'nothing'} there, void is ${told}`,
+      );
     }
     this.#reportedSeq = Math.min(this.#reportedSeq, seq);
   }
@@ -80,7 +83,12 @@ export class DeliveryRecord {
 }
 
 const spanOf = (entries: Delivery['entries']): string =>
-  entries.map(({ epoch, seq, clientId, clientSeq, operations }) => `${epoch}/${seq} ${clientId.slice(0, 4)}#${clientSeq} ${operations.map(idOf).join('+')}`).join(', ');
+  entries
+    .map(
+      ({ epoch, seq, clientId, clientSeq, operations }) =>
+        `${epoch}/${seq} ${clientId.slice(0, 4)}#${clientSeq} ${operations.map(idOf).join('+')}`,
+    )
+    .join(', ');
 
 /** Operations of json schedules are `{ id, … }`. */
 export function idOf(operation: unknown): string {

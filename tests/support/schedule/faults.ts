@@ -76,7 +76,9 @@ export class Faults {
       case 'fall back':
         return this.#fallBack(this.#session(fault), amount);
       case 'refuse saves':
-        return this.#oneByOne('saves', () => this.#refuseSaves(this.#savingSlots(fault), isOdd ? 'written' : 'unwritten', ms));
+        return this.#oneByOne('saves', () =>
+          this.#refuseSaves(this.#savingSlots(fault), isOdd ? 'written' : 'unwritten', ms),
+        );
       case 'stall saves':
         return this.#oneByOne('saves', () => this.#stallSaves(this.#savingSlots(fault), ms));
       case 'snapshot':

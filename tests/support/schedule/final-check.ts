@@ -52,7 +52,10 @@ function checkClients({ trace }: World, { sessionId }: Session, history: readonl
     const last = lastOf.get(clientId) ?? 0;
     if (clientSeq - count !== last) {
       const invariant = clientSeq - count < last ? 'unique' : 'order';
-      trace.violated(invariant, `${sessionId}: at ${seq}, ${clientId} goes on with ${clientSeq - count + 1} after ${last}`);
+      trace.violated(
+        invariant,
+        `${sessionId}: at ${seq}, ${clientId} goes on with ${clientSeq - count + 1} after ${last}`,
+      );
     }
     lastOf.set(clientId, Math.max(last, clientSeq));
   }
@@ -62,12 +65,19 @@ function checkSaved({ trace }: World, { sessionId, ledger }: Session, history: r
   const tags = new Map(history.map(({ seq, tag }) => [seq, tag]));
   for (const [seq, { tag, by }] of ledger.marks) {
     if (tags.get(seq) === tag) continue;
-    trace.violated('saved', `${sessionId}: ${by} was told that ${seq} ${tag} is saved; there is ${tags.get(seq) ?? 'nothing'}`);
+    trace.violated(
+      'saved',
+      `${sessionId}: ${by} was told that ${seq} ${tag} is saved; there is ${tags.get(seq) ?? 'nothing'}`,
+    );
   }
 }
 
 /** Everybody who reads ends with this history, as far as they were told: no other tag anywhere. */
-function checkReaders({ trace, authors, serving }: World, { sessionId, format }: Session, history: readonly Entry[]): void {
+function checkReaders(
+  { trace, authors, serving }: World,
+  { sessionId, format }: Session,
+  history: readonly Entry[],
+): void {
   const tags = new Map(history.map(({ seq, tag }) => [seq, tag]));
   const records = authors.flatMap(({ writers }) => writers.map(({ record }) => record));
   const probes = serving.flatMap((slot) => slot.probes);

@@ -34,7 +34,14 @@ export class HistoryChain {
     const { head } = this;
     const { clientId, clientSeq, seq, operations } = entry;
     const count = operations.length;
-    const tag = entryTag({ prevTag: head.tag, clientId, clientSeq, count, seq, operations: JSON.stringify(operations) });
+    const tag = entryTag({
+      prevTag: head.tag,
+      clientId,
+      clientSeq,
+      count,
+      seq,
+      operations: JSON.stringify(operations),
+    });
     this.#links.push({ mark: { seq, tag }, entry });
     if (seq === head.seq + count) return null;
     return `entry ${seq - count + 1}…${seq} ${seq - count < head.seq ? 'repeats what ends at' : 'skips what follows'} ${head.seq}`;

@@ -108,7 +108,8 @@ const CUTS: readonly FaultKind[] = ['cut', 'stall', 'swallow', 'away'];
 export function makePlan(seed: number, profile: Profile = {}): Plan {
   const dice = new Dice(seed, 'plan');
   const mode = profile.mode ?? dice.pick(['shared', 'shared', 'shared', 'process', 'process']);
-  const sessions = profile.sessions ?? dice.pick<readonly Format[]>([['json'], ['json'], ['json', 'json'], ['json', 'yjs'], ['yjs']]);
+  const sessions =
+    profile.sessions ?? dice.pick<readonly Format[]>([['json'], ['json'], ['json', 'json'], ['json', 'yjs'], ['yjs']]);
   const authors = profile.authors ?? [
     'submits',
     'submits',
@@ -123,7 +124,9 @@ export function makePlan(seed: number, profile: Profile = {}): Plan {
     ...Array.from({ length: cuts }, () => dice.pick(CUTS)),
     ...Array.from({ length: others }, () => dice.pickWeighted<FaultKind>(weights)),
   ];
-  const faults = kinds.map((kind) => plannedFault(kind, dice, { operations, authors: authors.length, sessions: sessions.length }));
+  const faults = kinds.map((kind) =>
+    plannedFault(kind, dice, { operations, authors: authors.length, sessions: sessions.length }),
+  );
   const ringEntries = dice.pick([8, 24, 1_024]);
   return {
     seed,

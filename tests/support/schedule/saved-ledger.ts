@@ -22,7 +22,10 @@ export class SavedLedger {
     const known = this.marks.get(seq);
     if (known) {
       if (known.tag !== tag) {
-        this.#trace.violated('saved', `at ${seq}, ${known.by} was told that ${known.tag} is saved, ${by} that ${tag} is`);
+        this.#trace.violated(
+          'saved',
+          `at ${seq}, ${known.by} was told that ${known.tag} is saved, ${by} that ${tag} is`,
+        );
       }
       return;
     }

@@ -81,7 +81,8 @@ export function storeView(options: ViewOptions): DocumentStore {
         return opened;
       }),
     save,
-    readAfter: (sessionId, afterSeq, maxBytes) => ask(() => store.operationLog.readAfter(sessionId, afterSeq, maxBytes)),
+    readAfter: (sessionId, afterSeq, maxBytes) =>
+      ask(() => store.operationLog.readAfter(sessionId, afterSeq, maxBytes)),
     tagAt: (sessionId, seq) => ask(() => store.operationLog.tagAt(sessionId, seq)),
     clientRow: (sessionId, clientId) => ask(() => store.operationLog.clientRow(sessionId, clientId)),
     prune: (sessionId, seq, before) => ask(() => store.operationLog.prune(sessionId, seq, before)),

@@ -109,10 +109,7 @@ class Wire {
     this.port = port;
     this.#client = client;
     this.#server = connect({ host: '127.0.0.1', port, noDelay: true });
-    this.#ways = [
-      new Way(proxy, 'up', client, this.#server, now),
-      new Way(proxy, 'down', this.#server, client, now),
-    ];
+    this.#ways = [new Way(proxy, 'up', client, this.#server, now), new Way(proxy, 'down', this.#server, client, now)];
     let open = 2;
     for (const socket of [client, this.#server]) {
       socket.on('error', () => this.cut());

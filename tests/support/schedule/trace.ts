@@ -81,6 +81,8 @@ export class Trace {
   }
 
   #now(): string {
-    return Math.round(performance.now() - this.#startedAt).toString().padStart(5);
+    return Math.round(performance.now() - this.#startedAt)
+      .toString()
+      .padStart(5);
   }
 }

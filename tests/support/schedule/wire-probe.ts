@@ -1,6 +1,12 @@
 import { io, type Socket } from 'socket.io-client';
 import { GENESIS, isSameMark, type Mark } from '../../../src/protocol/positions';
-import type { Acknowledgement, Announcements, Replies, RequestInputs, RequestName } from '../../../src/protocol/schemas';
+import type {
+  Acknowledgement,
+  Announcements,
+  Replies,
+  RequestInputs,
+  RequestName,
+} from '../../../src/protocol/schemas';
 import type { Dice } from './dice';
 import { HistoryChain } from './history-chain';
 import { elapsed } from './pipe';
@@ -108,7 +114,9 @@ export class WireProbe {
   /** Joins and reads page by page. False: it did not come to the end. */
   async #join(socket: Socket): Promise<boolean> {
     const head = this.chain.head;
-    const have = this.#hasHistory ? { have: { epoch: this.#epoch, head, saved: this.chain.markAtOrBelow(this.#reportedSeq) } } : {};
+    const have = this.#hasHistory
+      ? { have: { epoch: this.#epoch, head, saved: this.chain.markAtOrBelow(this.#reportedSeq) } }
+      : {};
     let page: Page | null = await this.#ask(socket, 'session:join', { sessionId: this.sessionId, ...have }, (reply) => {
       this.#trace.count('probe joins');
       this.#onJoined(reply);

@@ -251,7 +251,15 @@ export class World {
       dice,
       trace,
       sessions: sessions.map(({ sessionId, format, ledger, authorships }) => {
-        const authorship: Authorship = { sessionId, author: name, ledger, trace, dice, written: 0, forgiven: new Set() };
+        const authorship: Authorship = {
+          sessionId,
+          author: name,
+          ledger,
+          trace,
+          dice,
+          written: 0,
+          forgiven: new Set(),
+        };
         authorships.push(authorship);
         return { format, authorship };
       }),
@@ -290,7 +298,10 @@ export class World {
       for (const entry of entries) {
         const known = committed.get(entry.seq);
         if (known && known.tag !== entry.tag) {
-          this.trace.violated('saved', `the store had ${known.tag} at ${entry.seq} of ${sessionId}, and took ${entry.tag}`);
+          this.trace.violated(
+            'saved',
+            `the store had ${known.tag} at ${entry.seq} of ${sessionId}, and took ${entry.tag}`,
+          );
         }
         committed.set(entry.seq, entry);
       }
@@ -333,7 +344,8 @@ export class World {
       const at = `${head.seq} ${head.tag}`;
       for (const author of this.authors) {
         const record = author.writers.find(({ session }) => session.sessionId === sessionId)?.record;
-        if (!record || record.chain.head.tag !== head.tag) throw new Error(`${author.describe()}; ${sessionId} is at ${at}`);
+        if (!record || record.chain.head.tag !== head.tag)
+          throw new Error(`${author.describe()}; ${sessionId} is at ${at}`);
       }
       for (const { probes, instance } of this.serving) {
         if (!instance) continue;

@@ -59,7 +59,11 @@ export class Submitter implements Writer {
   write(count: number): void {
     const { dice, ledger } = this.#authorship;
     const ids = Array.from({ length: count }, () => nextId(this.#authorship));
-    const operations = ids.map((id) => ({ id, at: dice.between(0, 900) / 7, text: dice.chance(0.2) ? 'ö"\\\u2028' : 'x' }));
+    const operations = ids.map((id) => ({
+      id,
+      at: dice.between(0, 900) / 7,
+      text: dice.chance(0.2) ? 'ö"\\\u2028' : 'x',
+    }));
     this.session
       .submit(operations)
       .whenSaved()
@@ -198,7 +202,9 @@ export const idsIn = (doc: Y.Doc): Y.Array<string> => doc.getArray<string>('ids'
 /** Ids of the operations in a stored queue. */
 export function idsInRecord(record: QueueRecord | null): string[] {
   const operations = record ? [...record.batches.flatMap((batch) => batch.operations), ...record.pending] : [];
-  return operations.flatMap((operation) => (typeof operation === 'string' ? idsInUpdate(operation) : [idOf(operation)]));
+  return operations.flatMap((operation) =>
+    typeof operation === 'string' ? idsInUpdate(operation) : [idOf(operation)],
+  );
 }
 
 function idsInUpdate(update: string): string[] {
