@@ -3,7 +3,7 @@ import type { WebSocketManager } from '../connections/websocket-manager';
 import { backoffDelay } from '../lib/backoff';
 import { pause, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
-import type { AppendResult, EventOrdering, Hint, HotLog, Submission } from '../ordering/event-ordering';
+import type { AppendResult, EventOrdering, HotLog, Submission } from '../ordering/event-ordering';
 import type { SaveDuty } from '../ordering/save-duty';
 import { markBefore, markOf, toWireEntry, type ClientRow, type Entry } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
@@ -16,13 +16,14 @@ import type { Participants } from '../sessions/participants';
 import type { Telemetry } from '../telemetry/telemetry';
 import { Awareness } from './awareness';
 import { FanOut } from './fan-out';
+import { Feed, type FeedListener, type Known } from './feed';
 import { History, offTheChain, PAGE_BYTES } from './history';
 import { Members } from './members';
 import { openSession, type Opened } from './opening';
 import { encodeJsonValue, encodeOperations, type OperationLimits } from './operations';
 import { SaveQueue, type SaveClient, type Saver } from './saver';
 import type { SinceSnapshot, Snapshotter } from './snapshotter';
-import { Tail, type RingLimits } from './tail';
+import type { RingLimits } from './tail';
 
 /** A page of the wire holds at most so many entries unless the client asks for fewer. */
 const PAGE_ENTRIES = 5_000;
@@ -92,31 +93,27 @@ interface Page {
 }
 
 /**
- * What an open session does in this process: gives every submit its way into the order, lets entries through its gate in
- * order, hands them to fan-out and saver, and puts things right when the log and the tail disagree.
+ * What an open session does in this process: gives every submit its way into the order, hands what the feed brings to fan-out
+ * and saver, and opens the session again when the log and the tail disagree.
  */
-export class OpenSession implements SaveClient {
+export class OpenSession implements SaveClient, FeedListener {
   readonly sessionId: string;
   /** Resolves when the session is closed and has let go of everything. */
   readonly ended: Promise<void>;
   readonly #services: LiveServices;
   readonly #log: Logger;
   readonly #history: History;
+  readonly #feed: Feed;
   readonly #members: Members;
   readonly #awareness: Awareness;
   readonly #onClosed: (reason: ClosedReason) => void;
   #info: SessionInfo;
   #state: State = { kind: 'open' };
-  #tail: Tail;
   #saved: Mark;
-  /** Highest seq anybody told us of; a log that ends below it has lost something (DL3). */
-  #knownSeq: number;
   #fanOut: FanOut;
   /** There while this instance saves the session. */
   #queue: SaveQueue | undefined;
   #sinceSnapshot: SinceSnapshot | undefined;
-  #repairing: Promise<void> | undefined;
-  #unfollow: (() => Promise<void>) | undefined;
   #bytesSinceBacklogCheck = 0;
   #joinsUnderWay = 0;
   /** Monotonic time since when nobody is here. */
@@ -156,9 +153,8 @@ export class OpenSession implements SaveClient {
     this.#onClosed = onClosed;
     this.#log = services.log.child({ sessionId });
     this.#history = new History(sessionId, info.format, services);
-    this.#tail = new Tail(start.epoch, start.head, limits.ring);
+    this.#feed = new Feed(sessionId, services, this.#log, start, this);
     this.#saved = start.saved;
-    this.#knownSeq = start.head.seq;
     this.#fanOut = this.#newFanOut(start);
     this.#idleSince = clock.monotonic();
     this.#awareness = new Awareness({
@@ -177,7 +173,7 @@ export class OpenSession implements SaveClient {
   }
 
   get position(): Position {
-    return { epoch: this.#tail.epoch, ...this.#tail.head };
+    return this.#feed.position;
   }
 
   get saved(): Mark {
@@ -197,8 +193,8 @@ export class OpenSession implements SaveClient {
   }
 
   /** What the log must have when it is asked now; an answer that falls behind it has lost something (DL3). */
-  get known(): { epoch: number; seq: number } {
-    return { epoch: this.#tail.epoch, seq: Math.max(this.#knownSeq, this.#tail.head.seq) };
+  get known(): Known {
+    return this.#feed.known;
   }
 
   get connectionIds(): readonly string[] {
@@ -208,7 +204,7 @@ export class OpenSession implements SaveClient {
   /** Milliseconds without a connection and with everything saved; 0 while it is needed. */
   idleMs(): number {
     const isNeeded = this.#members.size > 0 || this.#joinsUnderWay > 0 || !this.isOpen;
-    if (isNeeded || this.#saved.seq < this.#tail.head.seq) return 0;
+    if (isNeeded || this.#saved.seq < this.#feed.tail.head.seq) return 0;
     return this.#services.clock.monotonic() - this.#idleSince;
   }
 
@@ -230,8 +226,8 @@ export class OpenSession implements SaveClient {
     try {
       const client = await this.admitClient(userId, request.client);
       // Whoever comes from another instance may have heard more than has come here yet.
-      if (request.have) await this.#reach(request.have.head.seq);
-      const way = await this.#history.wayIn(this.#tail, request);
+      if (request.have) await this.#feed.reach(request.have.head.seq);
+      const way = await this.#history.wayIn(this.#feed.tail, request);
       if (way.resume !== 'continue') this.#demandNoneVoid(request.have);
       const participant: Participant = { connectionId, clientId: client.clientId, userId, role };
       const participants = await this.#services.participants.join(this.sessionId, participant);
@@ -245,7 +241,7 @@ export class OpenSession implements SaveClient {
           client,
           role,
           head: this.position,
-          saved: { epoch: this.#tail.epoch, ...this.#saved },
+          saved: { epoch: this.#feed.tail.epoch, ...this.#saved },
           ...resume,
           entries: page.entries.map(toWireEntry),
           next: page.next,
@@ -266,8 +262,8 @@ export class OpenSession implements SaveClient {
    * In one process an epoch ends with everything that could.
    */
   #demandNoneVoid(have: Requests['session:join']['have']): void {
-    if (!have || have.epoch < this.#tail.epoch || this.#services.ordering.scope === 'process') return;
-    this.#discontinuity('a client has what the hot log of its epoch lacks');
+    if (!have || have.epoch < this.#feed.tail.epoch || this.#services.ordering.scope === 'process') return;
+    this.#feed.breakOff('a client has what the hot log of its epoch lacks');
     throw notDelivered();
   }
 
@@ -310,7 +306,7 @@ export class OpenSession implements SaveClient {
   }
 
   entriesAfter(mark: Mark): AsyncIterable<readonly Entry[]> {
-    return this.#history.entriesAfter(() => this.#tail, mark);
+    return this.#history.entriesAfter(() => this.#feed.tail, mark);
   }
 
   updateAwareness(connectionId: string, request: Requests['awareness:update']): void {
@@ -344,9 +340,9 @@ export class OpenSession implements SaveClient {
     if (saver.unsavedBytes + text.length > limits.maxUnsavedBytes) {
       throw new FlowError('STORE_UNAVAILABLE', 'Too much is waiting for the store.', { retryAfterMs: RETRY_AFTER_MS });
     }
-    const knownSeq = this.#tail.head.seq;
+    const knownSeq = this.#feed.tail.head.seq;
     const submission = {
-      epoch: this.#tail.epoch,
+      epoch: this.#feed.tail.epoch,
       clientId,
       userId,
       firstClientSeq: clientSeq,
@@ -375,15 +371,15 @@ export class OpenSession implements SaveClient {
       case 'accepted': {
         const { entry } = result;
         operations.ordered += entry.count;
-        this.#offer(entry);
-        await this.#reach(entry.seq);
-        if (this.#tail.tagAt(entry.seq) !== entry.tag) throw notDelivered();
+        this.#feed.offer(entry);
+        await this.#feed.reach(entry.seq);
+        if (this.#feed.tail.tagAt(entry.seq) !== entry.tag) throw notDelivered();
         return { epoch: entry.epoch, seq: entry.seq };
       }
       case 'duplicate':
         operations.duplicates += 1;
-        await this.#reach(result.seq);
-        if (this.#tail.epoch !== result.epoch || this.#tail.head.seq < result.seq) throw notDelivered();
+        await this.#feed.reach(result.seq);
+        if (this.#feed.tail.epoch !== result.epoch || this.#feed.tail.head.seq < result.seq) throw notDelivered();
         return { epoch: result.epoch, seq: result.seq, duplicate: true };
       case 'gap':
         this.#demandClientKept(epoch, clientId, result.expectedClientSeq - 1, knownSeq);
@@ -401,16 +397,16 @@ export class OpenSession implements SaveClient {
 
   /** DL3: a hot log that knows less of a client than we had delivered when we asked has lost something. */
   #demandClientKept(askedEpoch: number, clientId: string, lastClientSeq: number, knownSeq: number): void {
-    if (askedEpoch !== this.#tail.epoch) return;
-    const own = this.#tail.newestOf(clientId, knownSeq);
+    if (askedEpoch !== this.#feed.tail.epoch) return;
+    const own = this.#feed.tail.newestOf(clientId, knownSeq);
     if (!own || own.clientSeq <= lastClientSeq) return;
-    this.#discontinuity('the hot log lacks operations of a client');
+    this.#feed.breakOff('the hot log lacks operations of a client');
     throw notDelivered();
   }
 
   /** EO7. The session may have been opened again since the hot log was asked. */
   #wrongEpoch(askedEpoch: number): FlowError {
-    if (askedEpoch === this.#tail.epoch) this.#discontinuity('the hot log has another epoch');
+    if (askedEpoch === this.#feed.tail.epoch) this.#feed.breakOff('the hot log has another epoch');
     return notDelivered();
   }
 
@@ -430,7 +426,7 @@ export class OpenSession implements SaveClient {
     if (queue !== this.#queue) return;
     switch (result.status) {
       case 'saved':
-        this.#noteSaved(result.head);
+        this.onSaved(result.head);
         if (this.#sinceSnapshot) this.#services.snapshotter.onSaved(this.#sinceSnapshot, entries);
         this.#services.ordering
           .markSaved(this.sessionId, { epoch: queue.epoch, ...result.head })
@@ -441,7 +437,7 @@ export class OpenSession implements SaveClient {
         this.#queue = undefined;
         this.#log.warn({ result }, 'the store refuses this writer');
         if (this.#services.ordering.scope === 'shared' && this.#state.kind !== 'draining') {
-          return this.#discontinuity(`the store answered ${result.status}`);
+          return this.#feed.breakOff(`the store answered ${result.status}`);
         }
         // Without a shared order there is nothing to agree on, and who is stopping takes nothing back (ST5).
         this.close('moved').catch((cause: unknown) => this.#log.error({ err: cause }, 'closing failed'));
@@ -451,7 +447,7 @@ export class OpenSession implements SaveClient {
   /** Takes up saving from where the store is (SV1). */
   async startSaving(): Promise<void> {
     const { operationLog, ordering, saver } = this.#services;
-    const tail = this.#tail;
+    const tail = this.#feed.tail;
     const stored = await operationLog.head(this.sessionId);
     if (!stored) return;
     const unsaved: Entry[] = [];
@@ -462,12 +458,12 @@ export class OpenSession implements SaveClient {
         : ((await ordering.read(this.sessionId, last.seq, PAGE_BYTES))?.entries ?? []);
       const [first] = page;
       if (!first || !isSameMark(markBefore(first), last))
-        return this.#discontinuity('the hot log does not continue the store');
+        return this.#feed.breakOff('the hot log does not continue the store');
       unsaved.push(...page);
       last = markOf(page[page.length - 1] ?? first);
     }
     // Nothing awaited since the tail was found to end here, so no entry is missing between `unsaved` and what comes.
-    if (this.#queue || this.#tail !== tail || this.#state.kind === 'closed') return;
+    if (this.#queue || this.#feed.tail !== tail || this.#state.kind === 'closed') return;
     this.#queue = new SaveQueue(this, tail.epoch);
     for (const entry of unsaved) saver.add(this.#queue, entry);
   }
@@ -480,117 +476,31 @@ export class OpenSession implements SaveClient {
 
   // ————— the gate, the audit, and what they find
 
-  /** Compares the tail with what the log said when so much was known (DL3). */
-  audit(hot: HotLog | null, known: { epoch: number; seq: number }): void {
-    const { epoch, head } = this.#tail;
-    // An answer from before the session was opened again says nothing of it.
-    if (!this.#isLive() || known.epoch !== epoch) return;
-    if (!hot) return this.#discontinuity('the hot log is gone');
-    if (hot.epoch !== epoch) return this.#discontinuity('the hot log has another epoch');
-    if (hot.head.seq < known.seq) return this.#discontinuity('the hot log went backwards');
-    if (hot.head.seq > head.seq) void this.#repair();
-    else if (hot.head.seq === head.seq && hot.head.tag !== head.tag)
-      return this.#discontinuity('the hot log has another history');
-    this.#noteSaved(hot.saved);
+  audit(hot: HotLog | null, known: Known): void {
+    this.#feed.audit(hot, known);
   }
 
-  #onHint(hint: Hint): void {
-    if (!this.#isLive()) return;
-    switch (hint.kind) {
-      case 'entry':
-        return this.#offer(hint.entry);
-      case 'head':
-        if (hint.head.epoch !== this.#tail.epoch || hint.head.seq <= this.#tail.head.seq) return;
-        this.#knownSeq = Math.max(this.#knownSeq, hint.head.seq);
-        void this.#repair();
-        return;
-      case 'saved':
-        if (hint.saved.epoch === this.#tail.epoch) this.#noteSaved(hint.saved);
-    }
-  }
-
-  /** The gate (DL2). */
-  #offer(entry: Entry): void {
-    if (!this.#isLive()) return;
-    switch (this.#tail.offer(entry)) {
-      case 'passed':
-        return this.#passed(entry);
-      case 'repeat':
-        return;
-      case 'hole':
-      case 'suspect':
-        this.#knownSeq = Math.max(this.#knownSeq, entry.seq);
-        void this.#repair();
-        return;
-      case 'break':
-        this.#discontinuity('an entry does not continue the tail');
-    }
-  }
-
-  #passed(entry: Entry): void {
+  onEntry(entry: Entry): void {
     this.#fanOut.push(entry);
     if (this.#queue) this.#services.saver.add(this.#queue, entry);
   }
 
-  #noteSaved(saved: Mark): void {
+  onSaved(saved: Mark): void {
     if (saved.seq <= this.#saved.seq) return;
-    const own = this.#tail.tagAt(saved.seq);
+    const own = this.#feed.tail.tagAt(saved.seq);
     // Beyond the tail it waits: the next hint or audit says it again (SV3).
     if (own === null) return;
-    if (own !== undefined && own !== saved.tag) return this.#discontinuity('what is saved is not what was delivered');
+    if (own !== undefined && own !== saved.tag) return this.#feed.breakOff('what is saved is not what was delivered');
     this.#saved = { seq: saved.seq, tag: saved.tag };
     this.#fanOut.saved(this.#saved);
-    this.#services.onSaved?.({ sessionId: this.sessionId, epoch: this.#tail.epoch, ...this.#saved });
-  }
-
-  /** Reads what the hints did not bring; one read at a time (DL2). */
-  #repair(): Promise<void> {
-    this.#repairing ??= this.#readMissing()
-      .catch((cause: unknown) => this.#log.warn({ err: cause }, 'reading the log failed; the audit will try again'))
-      .finally(() => {
-        this.#repairing = undefined;
-      });
-    return this.#repairing;
-  }
-
-  /** Until the tail is at `seq`, if the log has it. A read that began before the entry was ordered is followed by another. */
-  async #reach(seq: number): Promise<void> {
-    if (this.#tail.head.seq < seq) await this.#repairing;
-    if (this.#tail.head.seq < seq) await this.#repair();
-  }
-
-  async #readMissing(): Promise<void> {
-    const { ordering, operationLog, telemetry } = this.#services;
-    const tail = this.#tail;
-    for (;;) {
-      const from = tail.head.seq;
-      const known = this.known.seq;
-      const read = await ordering.read(this.sessionId, from, PAGE_BYTES);
-      if (!this.#isLive() || this.#tail !== tail) return;
-      if (!read || read.log.epoch !== tail.epoch) return this.#discontinuity('the hot log was replaced');
-      if (read.log.head.seq < known) return this.#discontinuity('the hot log went backwards');
-      const isInStore = read.log.floor > from;
-      const entries = isInStore ? await operationLog.readAfter(this.sessionId, from, PAGE_BYTES) : read.entries;
-      if (!this.#isLive() || this.#tail !== tail) return;
-      for (const entry of entries) {
-        const passage = tail.offerFromLog(entry);
-        if (passage === 'passed') {
-          telemetry.operations.gapsRepaired += 1;
-          this.#passed(entry);
-        } else if (passage !== 'repeat') {
-          return this.#discontinuity(`an entry of the log is a ${passage} for the tail`);
-        }
-      }
-      if (tail.head.seq >= read.log.head.seq) return;
-      if (tail.head.seq === from) return this.#discontinuity('a hole remains after reading the log');
-    }
+    this.#services.onSaved?.({ sessionId: this.sessionId, epoch: this.#feed.tail.epoch, ...this.#saved });
   }
 
   // ————— opening again
 
-  #discontinuity(reason: string): void {
+  onDiscontinuity(reason: string): boolean {
     // Who is stopping only saves what it has; the history is for those who stay.
-    if (this.#state.kind !== 'open') return;
+    if (this.#state.kind !== 'open') return false;
     this.#state = { kind: 'reopening', resumeAs: 'open' };
     this.#log.warn({ reason, position: this.position }, 'discontinuity; opening the session again');
     this.#reopen()
@@ -599,6 +509,7 @@ export class OpenSession implements SaveClient {
         return this.close('moved');
       })
       .catch((cause: unknown) => this.#log.error({ err: cause }, 'closing failed'));
+    return true;
   }
 
   /** ST4 for a session that is open, then DL4: its clients go on, or fork. */
@@ -607,9 +518,9 @@ export class OpenSession implements SaveClient {
       try {
         const opened = await openSession(this.#services, this.sessionId, {
           rescue: () => this.#rescue(),
-          lostIn: this.#tail.epoch,
+          lostIn: this.#feed.tail.epoch,
         });
-        const isContinued = await this.#history.isOnChainOf(opened.head, this.#tail.head);
+        const isContinued = await this.#history.isOnChainOf(opened.head, this.#feed.tail.head);
         if (this.#state.kind !== 'reopening') return;
         this.stopSaving();
         if (isContinued) this.#continueUnder(opened);
@@ -618,7 +529,8 @@ export class OpenSession implements SaveClient {
         await this.#takeUpSaving();
         if (this.#state.kind !== 'reopening') return;
         this.#state = { kind: this.#state.resumeAs };
-        return await this.#repair();
+        this.#feed.resume();
+        return await this.#feed.repair();
       } catch (cause) {
         if (cause instanceof FlowError && cause.code === 'SESSION_NOT_FOUND') throw cause;
         this.#log.warn({ err: cause, attempt }, 'opening again failed; trying once more');
@@ -631,26 +543,25 @@ export class OpenSession implements SaveClient {
   async #rescue(): Promise<void> {
     const { operationLog } = this.#services;
     const stored = await operationLog.head(this.sessionId);
-    if (!stored || !this.#tail.covers(stored.seq) || this.#tail.tagAt(stored.seq) !== stored.tag) return;
-    const entries = this.#tail.after(stored.seq);
-    if (entries.length > 0) await operationLog.save([{ sessionId: this.sessionId, epoch: this.#tail.epoch, entries }]);
+    if (!stored || !this.#feed.tail.covers(stored.seq) || this.#feed.tail.tagAt(stored.seq) !== stored.tag) return;
+    const entries = this.#feed.tail.after(stored.seq);
+    if (entries.length > 0)
+      await operationLog.save([{ sessionId: this.sessionId, epoch: this.#feed.tail.epoch, entries }]);
   }
 
   #continueUnder({ epoch, saved }: Opened): void {
-    this.#tail = this.#tail.underEpoch(epoch);
-    this.#knownSeq = this.#tail.head.seq;
+    this.#feed.continueUnder(epoch);
     this.#fanOut.underEpoch(epoch);
-    this.#noteSaved(saved);
+    this.onSaved(saved);
   }
 
   #forkTo(opened: Opened): void {
-    const { sockets, telemetry, limits } = this.#services;
+    const { sockets, telemetry } = this.#services;
     const { epoch, head, saved } = opened;
     telemetry.operations.forks += 1;
     this.#fanOut.stop();
-    this.#tail = new Tail(epoch, head, limits.ring);
+    this.#feed.restartAt(opened);
     this.#saved = saved;
-    this.#knownSeq = head.seq;
     this.#fanOut = this.#newFanOut(opened);
     for (const connectionId of this.#members.connectionIds()) {
       sockets.toConnectionHere(connectionId, 'session:forked', { sessionId: this.sessionId, epoch, head });
@@ -662,11 +573,11 @@ export class OpenSession implements SaveClient {
 
   async #begin(): Promise<void> {
     const { ordering, snapshotter } = this.#services;
-    this.#unfollow = await ordering.follow(this.sessionId, (hint) => this.#onHint(hint));
+    await this.#feed.start();
     if (this.#info.format === 'yjs') this.#sinceSnapshot = await snapshotter.follow(this.sessionId, this.#saved);
     await this.#takeUpSaving();
     // What was ordered between opening and subscribing came to nobody's ears.
-    if (ordering.scope === 'shared') await this.#repair();
+    if (ordering.scope === 'shared') await this.#feed.repair();
   }
 
   async #takeUpSaving(): Promise<void> {
@@ -715,7 +626,7 @@ export class OpenSession implements SaveClient {
     this.stopSaving();
     this.#onClosed(reason);
     try {
-      await this.#unfollow?.();
+      await this.#feed.stop();
       await saveDuty.release([this.sessionId]);
       await ordering.release(this.sessionId);
     } finally {
@@ -724,10 +635,6 @@ export class OpenSession implements SaveClient {
   }
 
   // ————— details
-
-  #isLive(): boolean {
-    return this.#state.kind === 'open' || this.#state.kind === 'draining';
-  }
 
   #demandOpen(): void {
     switch (this.#state.kind) {
@@ -746,10 +653,10 @@ export class OpenSession implements SaveClient {
   async #admit(clientId: string, isNew: boolean): Promise<number> {
     const { ordering, operationLog } = this.#services;
     // Named before the row is read: under a newer epoch the history may have more of this client than the row says.
-    const { epoch } = this.#tail;
+    const { epoch } = this.#feed.tail;
     const row = isNew ? null : await operationLog.clientRow(this.sessionId, clientId);
     if (row && ordering.scope === 'shared') await this.#demandOnChain(row);
-    const knownSeq = this.#tail.head.seq;
+    const knownSeq = this.#feed.tail.head.seq;
     const admitted = await ordering.admit(this.sessionId, epoch, clientId, row);
     if (admitted === 'wrong-epoch') throw this.#wrongEpoch(epoch);
     this.#demandClientKept(epoch, clientId, admitted.lastClientSeq, knownSeq);
@@ -762,35 +669,35 @@ export class OpenSession implements SaveClient {
    */
   async #demandOnChain(row: ClientRow): Promise<void> {
     if (row.seq <= this.#saved.seq) return;
-    if (row.seq > this.#tail.head.seq) {
-      this.#knownSeq = Math.max(this.#knownSeq, row.seq);
-      await this.#repair();
+    if (row.seq > this.#feed.tail.head.seq) {
+      this.#feed.expect(row.seq);
+      await this.#feed.repair();
     }
-    if (await this.#history.isOnChain(this.#tail, row)) return;
-    this.#discontinuity('the store has operations of a client that the history lacks');
+    if (await this.#history.isOnChain(this.#feed.tail, row)) return;
+    this.#feed.breakOff('the store has operations of a client that the history lacks');
     throw notDelivered();
   }
 
   /** Reads until the ring takes over; `complete` runs in the turn in which nothing more is missing, or with a page in between. */
   async #deliver(after: Mark, maxEntries: number, complete: (page: Page) => void): Promise<void> {
-    const read = this.#tail.covers(after.seq) ? [] : await this.#history.readPage(this.#tail, after);
+    const read = this.#feed.tail.covers(after.seq) ? [] : await this.#history.readPage(this.#feed.tail, after);
     this.#demandOpen();
     // From here on nothing awaits, so nothing can be ordered between the page and the room (DL1).
     const entries = read.slice(0, maxEntries);
     const lastRead = entries[entries.length - 1];
     let next = lastRead ? markOf(lastRead) : after;
     let isComplete = false;
-    if (this.#tail.covers(next.seq)) {
-      if (this.#tail.tagAt(next.seq) !== next.tag) throw offTheChain();
+    if (this.#feed.tail.covers(next.seq)) {
+      if (this.#feed.tail.tagAt(next.seq) !== next.tag) throw offTheChain();
       this.#fanOut.flush();
-      const rest = this.#tail.after(next.seq);
+      const rest = this.#feed.tail.after(next.seq);
       const taken = rest.slice(0, maxEntries - entries.length);
       entries.push(...taken);
       const last = taken[taken.length - 1];
       if (last) next = markOf(last);
       isComplete = taken.length === rest.length;
-    } else if (next.seq > this.#tail.head.seq) {
-      void this.#repair();
+    } else if (next.seq > this.#feed.tail.head.seq) {
+      void this.#feed.repair();
     }
     complete({ entries, next, more: !isComplete });
   }

@@ -62,7 +62,7 @@ export class EditRegister {
 }
 
 /** Operations an author may hold before it waits for the server. */
-const MAX_HELD = 1_024;
+export const MAX_HELD = 1_024;
 /** Edits made in one turn of the event loop at full speed. */
 const EDITS_PER_TURN = 16;
 /** How soon an author stops whose fellow has found something wrong. */

@@ -3,7 +3,8 @@ import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { FlowClient } from '../../src/client/flow-client';
-import { Processes, SERVER, type Ended, type Variables } from '../support/server-process';
+import { health } from '../../src/http/schemas';
+import { ask, Processes, SERVER, type Ended, type Variables } from '../support/server-process';
 
 const processes = new Processes();
 afterEach(() => processes.clean());
@@ -144,6 +145,33 @@ describe('a document store that cannot be opened is named with the reason, and t
     expect(await readFile(file)).toEqual(damaged);
   });
 });
+
+test('a file that only lacks pages that were never written is no damaged one', async () => {
+  const documents = await processes.directory();
+  await storeSomething(documents);
+  const file = join(documents, 'documents.mdb');
+  // As LMDB leaves it when the last pages a transaction took were given back before its end.
+  const claimed = await claimMorePages(file, 5);
+  const server = await processes.startServer({ documents });
+  expect((await ask(`${server.url}/health`, health)).body.status).toBe('ok');
+  expect((await readFile(file)).length).toBeGreaterThanOrEqual(claimed);
+  expect(await server.end('SIGTERM')).toEqual({ code: 0, signal: null });
+  await storeSomething(documents);
+});
+
+/** Of LMDB's files on this kind of machine. */
+const PAGE_BYTES = 4_096;
+/** Where each of the first two pages has the number of the last page in use. */
+const LAST_PAGE_AT = 144;
+
+/** Answers the size the file should have now. */
+async function claimMorePages(file: string, count: number): Promise<number> {
+  const content = await readFile(file);
+  const pages = content.length / PAGE_BYTES + count;
+  for (const page of [0, PAGE_BYTES]) content.writeBigUInt64LE(BigInt(pages - 1), page + LAST_PAGE_AT);
+  await writeFile(file, content);
+  return pages * PAGE_BYTES;
+}
 
 /** Root may write everywhere; without these capabilities it is a user like others. */
 function withoutPrivilege(command: readonly string[]): string[] {

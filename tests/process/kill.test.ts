@@ -18,7 +18,7 @@ const STALL_MS = 3_000;
 
 /** The same history and the same kills, whatever the server's fault is. */
 function replayOnBroken(fault: string, options: { env?: Variables; stallMs?: number }): Promise<KilledReplay> {
-  const history = makeHistory({ seed: SEED, edits: 2_000, authors: 2 });
+  const history = makeHistory({ seed: SEED, edits: 4_000, authors: 2 });
   return replayWithKills({ processes, seed: SEED, history, kills: 2, command: brokenServer(fault), ...options });
 }
 

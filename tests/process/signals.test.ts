@@ -22,7 +22,7 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 describe.each(SIGNALS)('%s', (signal) => {
   test('[ST8] [CL1] during a replay: everything ordered is saved, the process ends by itself with 0, and the replay ends equal on the next one', async () => {
-    const history = makeHistory({ seed: 11, edits: 3_000, authors: 2 });
+    const history = makeHistory({ seed: 11, edits: 5_000, authors: 2 });
     const { report, kills } = await replayWithKills({ processes, seed: 11, history, kills: 2, signal });
     expect(kills).toHaveLength(2);
     for (const { unsaved, lost, broken, ended, endedAfterMs } of kills) {

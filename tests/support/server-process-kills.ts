@@ -2,6 +2,7 @@ import { silentLogger } from '../../src/lib/logger';
 import { entryTag } from '../../src/ordering/tag';
 import type { Entry } from '../../src/protocol/entry';
 import { LmdbDocumentStore } from '../../src/storage/lmdb/lmdb-document-store';
+import { MAX_HELD } from '../../src/tools/replay-author';
 import { replay, type ReplayReport, type RunningReplay } from '../../src/tools/replay-run';
 import type { History } from '../../src/tools/traces';
 import { eventually } from './eventually';
@@ -44,6 +45,8 @@ interface KillingOptions {
 
 /** Long enough that hundreds of operations are unsaved most of the time. */
 const SAVE_INTERVAL_MS = 400;
+/** Edits after the last kill: enough for it to find its moment. */
+const REST = 500;
 /** Clients are back soon after the server: the test is about what they bring, not about how they wait. */
 const BACKOFF = { firstMs: 50, ceilingMs: 500 };
 
@@ -62,13 +65,15 @@ export async function replayWithKills(options: KillingOptions): Promise<KilledRe
   let server = await start();
   const random = seededRandom(seed);
   const kills: Kill[] = [];
+  // Behind the last kill there is more to write than the authors can write before anything is saved.
+  const rest = history.authors * MAX_HELD + REST;
+  if (rest >= history.edits.length) throw new Error(`a history with kills needs more than ${rest} edits`);
 
   async function killAll(running: RunningReplay): Promise<void> {
     const { register } = running;
     const counts = countSaved(running);
     for (let kill = 1; kill <= options.kills; kill += 1) {
-      // Spread over the history, so that the last kill comes well before its end.
-      const from = (history.edits.length * (kill - 0.5 + random() / 2)) / (options.kills + 1);
+      const from = ((history.edits.length - rest) * (kill - 0.5 + random() / 2)) / options.kills;
       const unsaved = MIN_UNSAVED + Math.floor(random() * MIN_UNSAVED * 2);
       const savedBefore = counts.savedSeq();
       const isTime = (): boolean =>
@@ -129,7 +134,7 @@ function countSaved(running: RunningReplay): { savedSeq(): number; unsaved(): nu
   return { savedSeq: () => savedSeq, unsaved: () => headOf(running) - savedSeq };
 }
 
-/** Everything a directory holds of a session, read while no server runs. */
+/** Everything a directory holds of a session, whether a server runs on it or not. */
 export async function readStore(directory: string, sessionId: string): Promise<readonly Entry[]> {
   const store = new LmdbDocumentStore({ directory, durability: 'fsync', log: silentLogger });
   await store.start();
