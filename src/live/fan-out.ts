@@ -55,7 +55,8 @@ export class FanOut {
     this.#saved = saved;
     this.#cancelSaved ??= this.#options.clock.after(SAVED_INTERVAL_MS, () => {
       this.#cancelSaved = undefined;
-      this.announceSaved();
+      // The frame that waits takes it along.
+      if (this.#pending.length === 0) this.announceSaved();
     });
   }
 

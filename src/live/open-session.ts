@@ -5,24 +5,25 @@ import { pause, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import type { AppendResult, EventOrdering, HotLog, Submission } from '../ordering/event-ordering';
 import type { SaveDuty } from '../ordering/save-duty';
-import { markBefore, markOf, toWireEntry, type ClientRow, type Entry } from '../protocol/entry';
+import { toWireEntry, type ClientRow, type Entry } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
-import { isSameMark, type Mark, type Position } from '../protocol/positions';
+import type { Mark, Position } from '../protocol/positions';
 import type { ClientCredentials, Participant, Replies, Requests, Role, SessionInfo } from '../protocol/schemas';
 import type { DocumentFolder } from '../storage/document-folder';
-import type { OperationLog, SaveResult } from '../storage/operation-log';
+import type { OperationLog } from '../storage/operation-log';
 import type { Snapshots } from '../storage/snapshots';
 import type { Participants } from '../sessions/participants';
 import type { Telemetry } from '../telemetry/telemetry';
 import { Awareness } from './awareness';
-import { FanOut } from './fan-out';
+import { Audience, type Page } from './audience';
 import { Feed, type FeedListener, type Known } from './feed';
-import { History, offTheChain, PAGE_BYTES } from './history';
+import { History } from './history';
 import { Members } from './members';
 import { openSession, type Opened } from './opening';
 import { encodeJsonValue, encodeOperations, type OperationLimits } from './operations';
-import { SaveQueue, type SaveClient, type Saver } from './saver';
-import type { SinceSnapshot, Snapshotter } from './snapshotter';
+import type { Saver } from './saver';
+import { SessionSaving } from './session-saving';
+import type { Snapshotter } from './snapshotter';
 import type { RingLimits } from './tail';
 
 /** A page of the wire holds at most so many entries unless the client asks for fewer. */
@@ -30,8 +31,6 @@ const PAGE_ENTRIES = 5_000;
 /** How long a client waits that was refused because the session or the store is not ready. */
 const RETRY_AFTER_MS = 250;
 const REOPEN_BACKOFF = { firstMs: 50, ceilingMs: 10_000 };
-/** Looking at every buffer costs; a buffer cannot outgrow its bound by more than this share of it in between. */
-const BACKLOG_CHECK_SHARE = 1 / 16;
 
 export interface LiveLimits extends OperationLimits {
   readonly ring: RingLimits;
@@ -85,36 +84,26 @@ type State =
   | { readonly kind: 'reopening'; readonly resumeAs: 'open' | 'draining' }
   | { readonly kind: 'closed'; readonly reason: ClosedReason };
 
-interface Page {
-  readonly entries: readonly Entry[];
-  /** Where the next page or the first batch continues. */
-  readonly next: Mark;
-  readonly more: boolean;
-}
-
 /**
  * What an open session does in this process: gives every submit its way into the order, hands what the feed brings to fan-out
  * and saver, and opens the session again when the log and the tail disagree.
  */
-export class OpenSession implements SaveClient, FeedListener {
+export class OpenSession implements FeedListener {
   readonly sessionId: string;
   /** Resolves when the session is closed and has let go of everything. */
   readonly ended: Promise<void>;
+  readonly saving: SessionSaving;
   readonly #services: LiveServices;
   readonly #log: Logger;
   readonly #history: History;
   readonly #feed: Feed;
+  readonly #audience: Audience;
   readonly #members: Members;
   readonly #awareness: Awareness;
   readonly #onClosed: (reason: ClosedReason) => void;
   #info: SessionInfo;
   #state: State = { kind: 'open' };
   #saved: Mark;
-  #fanOut: FanOut;
-  /** There while this instance saves the session. */
-  #queue: SaveQueue | undefined;
-  #sinceSnapshot: SinceSnapshot | undefined;
-  #bytesSinceBacklogCheck = 0;
   #joinsUnderWay = 0;
   /** Monotonic time since when nobody is here. */
   #idleSince: number;
@@ -155,7 +144,8 @@ export class OpenSession implements SaveClient, FeedListener {
     this.#history = new History(sessionId, info.format, services);
     this.#feed = new Feed(sessionId, services, this.#log, start, this);
     this.#saved = start.saved;
-    this.#fanOut = this.#newFanOut(start);
+    this.saving = new SessionSaving(sessionId, services, this.#feed, this.#log, this);
+    this.#audience = new Audience(sessionId, services, this.#history, this.#log, start);
     this.#idleSince = clock.monotonic();
     this.#awareness = new Awareness({
       clock,
@@ -186,10 +176,6 @@ export class OpenSession implements SaveClient, FeedListener {
 
   get isClosed(): boolean {
     return this.#state.kind === 'closed';
-  }
-
-  get isSaving(): boolean {
-    return this.#queue !== undefined;
   }
 
   /** What the log must have when it is asked now; an answer that falls behind it has lost something (DL3). */
@@ -231,11 +217,11 @@ export class OpenSession implements SaveClient, FeedListener {
       if (way.resume !== 'continue') this.#demandNoneVoid(request.have);
       const participant: Participant = { connectionId, clientId: client.clientId, userId, role };
       const participants = await this.#services.participants.join(this.sessionId, participant);
-      await this.#deliver(way.after, PAGE_ENTRIES, (page) => {
+      await this.#page(way.after, PAGE_ENTRIES, (page) => {
         if (!isAlive()) return;
         const { after: _, ...resume } = way;
         this.#members.add(participant);
-        this.#seat(connectionId, page);
+        this.#audience.seat(connectionId, page);
         respond({
           session: this.#info,
           client,
@@ -274,9 +260,9 @@ export class OpenSession implements SaveClient, FeedListener {
   ): Promise<void> {
     this.#demandOpen();
     this.#members.get(connectionId);
-    await this.#deliver(after, limit ?? PAGE_ENTRIES, (page) => {
+    await this.#page(after, limit ?? PAGE_ENTRIES, (page) => {
       this.#members.get(connectionId);
-      this.#seat(connectionId, page);
+      this.#audience.seat(connectionId, page);
       respond({ entries: page.entries.map(toWireEntry), head: this.position, next: page.next, more: page.more });
     });
   }
@@ -420,69 +406,15 @@ export class OpenSession implements SaveClient, FeedListener {
     if (!isKept) throw new FlowError('BAD_REQUEST', 'The snapshot names no saved position after the latest snapshot.');
   }
 
-  // ————— saving
-
-  onSaveResult(queue: SaveQueue, result: SaveResult, entries: readonly Entry[]): void {
-    if (queue !== this.#queue) return;
-    switch (result.status) {
-      case 'saved':
-        this.onSaved(result.head);
-        if (this.#sinceSnapshot) this.#services.snapshotter.onSaved(this.#sinceSnapshot, entries);
-        this.#services.ordering
-          .markSaved(this.sessionId, { epoch: queue.epoch, ...result.head })
-          .catch((cause: unknown) => this.#log.warn({ err: cause }, 'the hot log could not be told what is saved'));
-        return;
-      case 'fenced':
-      case 'diverged':
-        this.#queue = undefined;
-        this.#log.warn({ result }, 'the store refuses this writer');
-        if (this.#services.ordering.scope === 'shared' && this.#state.kind !== 'draining') {
-          return this.#feed.breakOff(`the store answered ${result.status}`);
-        }
-        // Without a shared order there is nothing to agree on, and who is stopping takes nothing back (ST5).
-        this.close('moved').catch((cause: unknown) => this.#log.error({ err: cause }, 'closing failed'));
-    }
-  }
-
-  /** Takes up saving from where the store is (SV1). */
-  async startSaving(): Promise<void> {
-    const { operationLog, ordering, saver } = this.#services;
-    const tail = this.#feed.tail;
-    const stored = await operationLog.head(this.sessionId);
-    if (!stored) return;
-    const unsaved: Entry[] = [];
-    let last: Mark = stored;
-    while (last.seq < tail.head.seq) {
-      const page = tail.covers(last.seq)
-        ? tail.after(last.seq)
-        : ((await ordering.read(this.sessionId, last.seq, PAGE_BYTES))?.entries ?? []);
-      const [first] = page;
-      if (!first || !isSameMark(markBefore(first), last))
-        return this.#feed.breakOff('the hot log does not continue the store');
-      unsaved.push(...page);
-      last = markOf(page[page.length - 1] ?? first);
-    }
-    // Nothing awaited since the tail was found to end here, so no entry is missing between `unsaved` and what comes.
-    if (this.#queue || this.#feed.tail !== tail || this.#state.kind === 'closed') return;
-    this.#queue = new SaveQueue(this, tail.epoch);
-    for (const entry of unsaved) saver.add(this.#queue, entry);
-  }
-
-  /** Another instance holds the save lease, or the epoch is over. */
-  stopSaving(): void {
-    if (this.#queue) this.#services.saver.drop(this.#queue);
-    this.#queue = undefined;
-  }
-
-  // ————— the gate, the audit, and what they find
+  // ————— what the feed, the audit and the store say
 
   audit(hot: HotLog | null, known: Known): void {
     this.#feed.audit(hot, known);
   }
 
   onEntry(entry: Entry): void {
-    this.#fanOut.push(entry);
-    if (this.#queue) this.#services.saver.add(this.#queue, entry);
+    this.#audience.deliver(entry);
+    this.saving.add(entry);
   }
 
   onSaved(saved: Mark): void {
@@ -492,11 +424,19 @@ export class OpenSession implements SaveClient, FeedListener {
     if (own === null) return;
     if (own !== undefined && own !== saved.tag) return this.#feed.breakOff('what is saved is not what was delivered');
     this.#saved = { seq: saved.seq, tag: saved.tag };
-    this.#fanOut.saved(this.#saved);
+    this.#audience.saved(this.#saved);
     this.#services.onSaved?.({ sessionId: this.sessionId, epoch: this.#feed.tail.epoch, ...this.#saved });
   }
 
   // ————— opening again
+
+  onRefused(status: 'fenced' | 'diverged'): void {
+    if (this.#services.ordering.scope === 'shared' && this.#state.kind !== 'draining') {
+      return this.#feed.breakOff(`the store answered ${status}`);
+    }
+    // Without a shared order there is nothing to agree on, and who is stopping takes nothing back (ST5).
+    this.close('moved').catch((cause: unknown) => this.#log.error({ err: cause }, 'closing failed'));
+  }
 
   onDiscontinuity(reason: string): boolean {
     // Who is stopping only saves what it has; the history is for those who stay.
@@ -517,16 +457,16 @@ export class OpenSession implements SaveClient, FeedListener {
     for (let attempt = 1; this.#state.kind === 'reopening'; attempt += 1) {
       try {
         const opened = await openSession(this.#services, this.sessionId, {
-          rescue: () => this.#rescue(),
+          rescue: () => this.saving.rescue(),
           lostIn: this.#feed.tail.epoch,
         });
         const isContinued = await this.#history.isOnChainOf(opened.head, this.#feed.tail.head);
         if (this.#state.kind !== 'reopening') return;
-        this.stopSaving();
+        this.saving.stop();
         if (isContinued) this.#continueUnder(opened);
         else this.#forkTo(opened);
         // Before anything is accepted again, or nobody would save it.
-        await this.#takeUpSaving();
+        await this.saving.takeUp();
         if (this.#state.kind !== 'reopening') return;
         this.#state = { kind: this.#state.resumeAs };
         this.#feed.resume();
@@ -539,19 +479,9 @@ export class OpenSession implements SaveClient, FeedListener {
     }
   }
 
-  /** What the tail still holds goes to the store, if it takes it, before the hot log is overruled (ST4). */
-  async #rescue(): Promise<void> {
-    const { operationLog } = this.#services;
-    const stored = await operationLog.head(this.sessionId);
-    if (!stored || !this.#feed.tail.covers(stored.seq) || this.#feed.tail.tagAt(stored.seq) !== stored.tag) return;
-    const entries = this.#feed.tail.after(stored.seq);
-    if (entries.length > 0)
-      await operationLog.save([{ sessionId: this.sessionId, epoch: this.#feed.tail.epoch, entries }]);
-  }
-
   #continueUnder({ epoch, saved }: Opened): void {
     this.#feed.continueUnder(epoch);
-    this.#fanOut.underEpoch(epoch);
+    this.#audience.underEpoch(epoch);
     this.onSaved(saved);
   }
 
@@ -559,10 +489,9 @@ export class OpenSession implements SaveClient, FeedListener {
     const { sockets, telemetry } = this.#services;
     const { epoch, head, saved } = opened;
     telemetry.operations.forks += 1;
-    this.#fanOut.stop();
+    this.#audience.restartAt(opened);
     this.#feed.restartAt(opened);
     this.#saved = saved;
-    this.#fanOut = this.#newFanOut(opened);
     for (const connectionId of this.#members.connectionIds()) {
       sockets.toConnectionHere(connectionId, 'session:forked', { sessionId: this.sessionId, epoch, head });
     }
@@ -572,22 +501,12 @@ export class OpenSession implements SaveClient, FeedListener {
   // ————— beginning and end
 
   async #begin(): Promise<void> {
-    const { ordering, snapshotter } = this.#services;
+    const { ordering } = this.#services;
     await this.#feed.start();
-    if (this.#info.format === 'yjs') this.#sinceSnapshot = await snapshotter.follow(this.sessionId, this.#saved);
-    await this.#takeUpSaving();
+    if (this.#info.format === 'yjs') await this.saving.keepSnapshots(this.#saved);
+    await this.saving.takeUp();
     // What was ordered between opening and subscribing came to nobody's ears.
     if (ordering.scope === 'shared') await this.#feed.repair();
-  }
-
-  async #takeUpSaving(): Promise<void> {
-    const held = await this.#services.saveDuty.claim([this.sessionId]);
-    if (held.has(this.sessionId)) await this.startSaving();
-  }
-
-  /** Resolves when everything that was passed on to be saved is saved. */
-  settled(): Promise<void> {
-    return this.#queue ? this.#services.saver.settled(this.#queue) : Promise.resolve();
   }
 
   /** From now on nobody joins and nothing is accepted. */
@@ -598,23 +517,16 @@ export class OpenSession implements SaveClient, FeedListener {
 
   /** Tells the clients now what they would hear in a moment: the last entries, and how far all is saved. */
   announce(): void {
-    this.#fanOut.flush();
-    this.#fanOut.announceSaved();
-  }
-
-  /** Folds what gathered since the last snapshot, when a session ends. */
-  async foldLast(): Promise<void> {
-    if (this.#sinceSnapshot && this.#sinceSnapshot.entries > 0)
-      await this.#services.snapshotter.fold(this.#sinceSnapshot);
+    this.#audience.announce();
   }
 
   /** Lets go of everything. What is not saved by then stays with its clients. */
   async close(reason: ClosedReason): Promise<void> {
     if (this.#state.kind === 'closed') return this.ended;
     this.#state = { kind: 'closed', reason };
-    const { sockets, ordering, saveDuty } = this.#services;
+    const { sockets, ordering } = this.#services;
     this.announce();
-    this.#fanOut.stop();
+    this.#audience.stop();
     if (reason === 'closed' || reason === 'moved') {
       for (const connectionId of this.#members.connectionIds()) {
         sockets.toConnectionHere(connectionId, 'session:closed', { sessionId: this.sessionId, reason });
@@ -623,11 +535,9 @@ export class OpenSession implements SaveClient, FeedListener {
     this.#members.clear();
     this.#members.stop();
     this.#awareness.stop();
-    this.stopSaving();
     this.#onClosed(reason);
     try {
-      await this.#feed.stop();
-      await saveDuty.release([this.sessionId]);
+      await Promise.all([this.#feed.stop(), this.saving.close()]);
       await ordering.release(this.sessionId);
     } finally {
       this.#resolveEnded();
@@ -648,6 +558,15 @@ export class OpenSession implements SaveClient, FeedListener {
         if (this.#state.reason === 'closed') throw new FlowError('SESSION_NOT_FOUND');
         throw new FlowError('NOT_JOINED', 'The session was closed here; join again.');
     }
+  }
+
+  async #page(after: Mark, maxEntries: number, hand: (page: Page) => void): Promise<void> {
+    const here = { tailNow: () => this.#feed.tail, demandOpen: () => this.#demandOpen() };
+    await this.#audience.page(here, after, maxEntries, (page) => {
+      // The log has been read beyond the tail: it lags behind.
+      if (page.next.seq > this.position.seq) void this.#feed.repair();
+      hand(page);
+    });
   }
 
   async #admit(clientId: string, isNew: boolean): Promise<number> {
@@ -676,71 +595,6 @@ export class OpenSession implements SaveClient, FeedListener {
     if (await this.#history.isOnChain(this.#feed.tail, row)) return;
     this.#feed.breakOff('the store has operations of a client that the history lacks');
     throw notDelivered();
-  }
-
-  /** Reads until the ring takes over; `complete` runs in the turn in which nothing more is missing, or with a page in between. */
-  async #deliver(after: Mark, maxEntries: number, complete: (page: Page) => void): Promise<void> {
-    const read = this.#feed.tail.covers(after.seq) ? [] : await this.#history.readPage(this.#feed.tail, after);
-    this.#demandOpen();
-    // From here on nothing awaits, so nothing can be ordered between the page and the room (DL1).
-    const entries = read.slice(0, maxEntries);
-    const lastRead = entries[entries.length - 1];
-    let next = lastRead ? markOf(lastRead) : after;
-    let isComplete = false;
-    if (this.#feed.tail.covers(next.seq)) {
-      if (this.#feed.tail.tagAt(next.seq) !== next.tag) throw offTheChain();
-      this.#fanOut.flush();
-      const rest = this.#feed.tail.after(next.seq);
-      const taken = rest.slice(0, maxEntries - entries.length);
-      entries.push(...taken);
-      const last = taken[taken.length - 1];
-      if (last) next = markOf(last);
-      isComplete = taken.length === rest.length;
-    } else if (next.seq > this.#feed.tail.head.seq) {
-      void this.#feed.repair();
-    }
-    complete({ entries, next, more: !isComplete });
-  }
-
-  /** Whoever has everything hears what comes next; whoever still pages would only hear it twice. */
-  #seat(connectionId: string, { more }: Page): void {
-    const { sockets } = this.#services;
-    if (more) sockets.leave(connectionId, this.sessionId);
-    else sockets.enter(connectionId, this.sessionId);
-  }
-
-  #newFanOut(start: { epoch: number; saved: Mark }): FanOut {
-    const { sockets, clock, telemetry, limits } = this.#services;
-    const { sessionId } = this;
-    return new FanOut(
-      {
-        sessionId,
-        clock,
-        telemetry,
-        intervalMs: limits.fanOutIntervalMs,
-        sendBatch: (batch, bytes) => {
-          const receivers = sockets.toSessionHere(sessionId, 'operation:batch', batch);
-          this.#cutSlowConsumers(bytes);
-          return receivers;
-        },
-        sendSaved: (saved) => sockets.toSessionHere(sessionId, 'operation:saved', { sessionId, ...saved }),
-      },
-      start,
-    );
-  }
-
-  /** DL6. */
-  #cutSlowConsumers(bytesSent: number): void {
-    const { sockets, limits, telemetry } = this.#services;
-    this.#bytesSinceBacklogCheck += bytesSent;
-    if (this.#bytesSinceBacklogCheck < limits.slowConsumerBytes * BACKLOG_CHECK_SHARE) return;
-    this.#bytesSinceBacklogCheck = 0;
-    for (const connectionId of [...sockets.membersHere(this.sessionId)]) {
-      if (sockets.backlogBytes(connectionId) <= limits.slowConsumerBytes) continue;
-      telemetry.slowConsumersCut.count += 1;
-      this.#log.info({ connectionId }, 'slow consumer cut off');
-      sockets.disconnectHere(connectionId);
-    }
   }
 }
 

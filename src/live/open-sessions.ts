@@ -84,7 +84,7 @@ export class OpenSessions {
     const session = this.#open.get(sessionId);
     if (!session) return;
     session.drain();
-    await session.settled();
+    await session.saving.settled();
     await session.close('closed');
   }
 
@@ -161,7 +161,7 @@ export class OpenSessions {
     const { idleMs } = this.#options;
     for (const session of this.#open.values()) {
       if (session.idleMs() < idleMs) continue;
-      await session.foldLast();
+      await session.saving.foldLast();
       // Somebody may have come while the snapshot was made.
       if (session.idleMs() >= idleMs) await session.close('idle');
     }
@@ -181,8 +181,8 @@ export class OpenSessions {
     for (const sessionId of await saveDuty.orphans()) await this.acquire(sessionId);
     const held = await saveDuty.claim([...this.#open.keys()]);
     for (const session of this.#open.values()) {
-      if (!held.has(session.sessionId)) session.stopSaving();
-      else if (session.isOpen && !session.isSaving) await session.startSaving();
+      if (!held.has(session.sessionId)) session.saving.stop();
+      else if (session.isOpen && !session.saving.isActive) await session.saving.start();
     }
   }
 

@@ -138,7 +138,9 @@ describe.each(['memory', 'lmdb'] as const)('with store %s', (kind) => {
         await ada.demand('operation:submit', { sessionId, clientSeq, operations: ['x'] });
       }
       await writer.reachSaved(20);
-      expect(ada.all('operation:saved').at(-1)).toMatchObject({ sessionId, epoch: writer.epoch, saved: 20 });
+      const alone = ada.all('operation:saved').map(({ saved }) => saved);
+      const withBatches = ada.all('operation:batch').map(({ saved }) => saved);
+      expect(Math.max(...alone, ...withBatches)).toBe(20);
       const reply = await (await server.connect({ user: 'bob' })).demand('session:join', { sessionId });
       expect(reply.saved).toEqual({ epoch: writer.epoch, ...writer.head });
     });
@@ -331,7 +333,7 @@ describe('[EO10] limits', () => {
 
 describe('[DL5] frames', () => {
   test('a burst is delivered in few frames, the first of them at once', async () => {
-    const fanoutIntervalMs = 500;
+    const fanoutIntervalMs = 2_000;
     const server = await startServer({ config: { fanoutIntervalMs } });
     const [ada, bob] = [await server.connect({ user: 'ada' }), await server.connect({ user: 'bob' })];
     const sessionId = await createSession(ada);

@@ -17,7 +17,9 @@ let telemetry: Telemetry;
 let sent: Sent[];
 let fanOut: FanOut;
 
-beforeEach(() => {
+beforeEach(() => begin(INTERVAL_MS));
+
+function begin(intervalMs: number): void {
   clock = new ManualClock();
   telemetry = new Telemetry();
   sent = [];
@@ -26,7 +28,7 @@ beforeEach(() => {
       sessionId: 's',
       clock,
       telemetry,
-      intervalMs: INTERVAL_MS,
+      intervalMs,
       sendBatch: (batch, bytes) => {
         sent.push({ batch, bytes });
         return 3;
@@ -35,7 +37,7 @@ beforeEach(() => {
     },
     { epoch: 1, saved: GENESIS },
   );
-});
+}
 
 const batches = (): Batch[] => sent.flatMap((frame) => ('batch' in frame ? [frame.batch] : []));
 const seqsOf = ({ entries }: Batch): number[] => entries.map(({ seq }) => seq);
@@ -175,6 +177,19 @@ describe('[SV3] saved', () => {
     fanOut.saved(markAt(entries, 0));
     push(entries.slice(1));
     clock.advance(INTERVAL_MS);
+    expect(batches().map(({ saved }) => saved)).toEqual([0, 1]);
+    clock.advance(1_000);
+    expect(savedAlone()).toEqual([]);
+  });
+
+  test('it does not hurry a frame that waits, but goes with it', () => {
+    begin(500);
+    const entries = chain(3);
+    push(entries.slice(0, 2));
+    fanOut.saved(markAt(entries, 0));
+    clock.advance(499);
+    expect(sent).toHaveLength(1);
+    clock.advance(1);
     expect(batches().map(({ saved }) => saved)).toEqual([0, 1]);
     clock.advance(1_000);
     expect(savedAlone()).toEqual([]);

@@ -13,6 +13,7 @@ export async function checkEnd(world: World): Promise<void> {
     const history = await finalHistory(world, session);
     checkChain(world, session, history);
     checkClients(world, session, history);
+    checkBases(world, session, history);
     checkSaved(world, session, history);
     checkReaders(world, session, history);
     if (session.format === 'json') checkOperations(world, session, history.flatMap(placedIn));
@@ -58,6 +59,18 @@ function checkClients({ trace }: World, { sessionId }: Session, history: readonl
       );
     }
     lastOf.set(clientId, Math.max(last, clientSeq));
+  }
+}
+
+/** EO4 */
+function checkBases({ trace }: World, { sessionId, authorships }: Session, history: readonly Entry[]): void {
+  const bases = new Map(authorships.flatMap((authorship) => [...authorship.bases]));
+  for (const entry of history) {
+    const [id = ''] = operationsOf(entry);
+    const tags = bases.get(id);
+    if (tags && !tags.has(entry.prevTag)) {
+      trace.violated('base', `${sessionId}: ${id} stands at ${entry.seq} behind ${entry.prevTag}, not where it was proposed`);
+    }
   }
 }
 

@@ -5,6 +5,7 @@ export const INVARIANTS = {
   dense: 'the history counts 1, 2, 3 … without a hole',
   unique: 'every operation has one place in the history',
   order: 'operations of one author are in the order in which they were written',
+  base: 'a proposal stands right behind the position it was made for',
   tag: 'at one seq everybody has one tag, and tags are those of the history',
   saved: 'what was reported as saved is in the store, at its place, and stays there',
   complete: 'every operation of an author who is still there is saved in the end',

@@ -21,6 +21,8 @@ export interface Authorship {
   written: number;
   /** Operations that were lost with a crashed tab before it had stored them: they may be missing, not doubled. */
   readonly forgiven: Set<string>;
+  /** Of proposals: every tag an operation was proposed behind. */
+  readonly bases: Map<string, Set<string>>;
 }
 
 /** One session in one tab, and somebody who writes in it. */
@@ -119,14 +121,14 @@ export class Proposer implements Writer {
 
   #propose(): void {
     if (this.#isProposing || this.#pending.length === 0 || !this.session.isLive) return;
-    const { author, trace } = this.#authorship;
+    const { author, trace, bases } = this.#authorship;
     const numbers = this.#pending.splice(0, MAX_PROPOSED);
+    const operations = numbers.map((number) => ({ id: `${author}.${number}` }));
+    const { head } = this.session;
+    for (const { id } of operations) bases.set(id, (bases.get(id) ?? new Set()).add(head.tag));
     this.#isProposing = true;
     this.session
-      .propose(
-        numbers.map((number) => ({ id: `${author}.${number}` })),
-        this.session.head,
-      )
+      .propose(operations, head)
       .then(({ status }) => {
         trace.count(`proposals ${status}`);
         if (status === 'stale') this.#takeBack(numbers);

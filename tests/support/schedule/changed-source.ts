@@ -1,0 +1,87 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { transformSync } from '@swc/core';
+
+const ROOT = path.join(__dirname, '../../..');
+
+/** A rule taken out of the source of the server or the library. */
+export interface SourceChange {
+  /** From the root of the project. */
+  readonly file: string;
+  /** Occurs once in it. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+/**
+ * Loads a module as it would be with changes in the source of files it depends on. Modules that depend on none of them
+ * are the ones everybody has. This is how a rule inside a class is switched off without a switch in the product.
+ */
+export function loadChanged(entry: string, changes: readonly SourceChange[]): unknown {
+  return new ChangedModules(changes).load(path.join(ROOT, entry));
+}
+
+class ChangedModules {
+  readonly #changes: readonly SourceChange[];
+  readonly #code = new Map<string, string>();
+  readonly #isChanged = new Map<string, boolean>();
+  readonly #loaded = new Map<string, { exports: unknown }>();
+
+  constructor(changes: readonly SourceChange[]) {
+    this.#changes = changes;
+  }
+
+  load(file: string): unknown {
+    if (!this.#dependsOnChange(file)) return require(file) as unknown;
+    const known = this.#loaded.get(file);
+    if (known) return known.exports;
+    const module = { exports: {} };
+    this.#loaded.set(file, module);
+    const requireFrom = (name: string): unknown =>
+      name.startsWith('.') ? this.load(resolve(file, name)) : (require(name) as unknown);
+    const run = new Function('module', 'exports', 'require', '__filename', '__dirname', this.#codeOf(file));
+    run(module, module.exports, requireFrom, file, path.dirname(file));
+    return module.exports;
+  }
+
+  #dependsOnChange(file: string): boolean {
+    if (!file.endsWith('.ts')) return false;
+    const known = this.#isChanged.get(file);
+    if (known !== undefined) return known;
+    this.#isChanged.set(file, false);
+    const dependencies = [...this.#codeOf(file).matchAll(/require\("(\.[^"]+)"\)/g)].map(([, name = '']) => name);
+    const isChanged =
+      this.#changesOf(file).length > 0 || dependencies.some((name) => this.#dependsOnChange(resolve(file, name)));
+    this.#isChanged.set(file, isChanged);
+    return isChanged;
+  }
+
+  #codeOf(file: string): string {
+    const known = this.#code.get(file);
+    if (known !== undefined) return known;
+    let source = readFileSync(file, 'utf8');
+    for (const { find, replace } of this.#changesOf(file)) {
+      const count = source.split(find).length - 1;
+      if (count !== 1) throw new Error(`${path.relative(ROOT, file)} has ${count} times what is to be changed:\n${find}`);
+      source = source.replace(find, () => replace);
+    }
+    const { code } = transformSync(source, {
+      filename: file,
+      jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
+      module: { type: 'commonjs' },
+    });
+    this.#code.set(file, code);
+    return code;
+  }
+
+  #changesOf(file: string): readonly SourceChange[] {
+    return this.#changes.filter((change) => path.join(ROOT, change.file) === file);
+  }
+}
+
+function resolve(from: string, name: string): string {
+  const base = path.resolve(path.dirname(from), name);
+  const found = [`${base}.ts`, base].find((candidate) => existsSync(candidate));
+  if (!found) throw new Error(`${from} requires ${name}, which is not there`);
+  return found;
+}
