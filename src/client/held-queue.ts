@@ -266,6 +266,8 @@ export class HeldQueue {
     this.#savedSeq = Math.min(this.#savedSeq, seq);
     this.#orderedOperations = sizeOf(this.#ordered.filter((batch) => seqOf(batch) > this.#savedSeq));
     this.#lastTaken = 0;
+    // A history that begins anew may be older than what was let go of: then the server's numbers are the only ones.
+    if (seq < 0) this.#lastReleased = 0;
   }
 
   /** Takes out open batches, because their editor has them back. */

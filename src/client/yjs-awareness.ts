@@ -29,7 +29,9 @@ export class AwarenessLink {
 
   /** After joining: the server has forgotten what an earlier connection said. */
   sendOwn(): void {
-    if (this.#awareness.getLocalState() !== null) this.#sendNow();
+    const own = this.#awareness.getLocalState();
+    // Under the next clock: under the last one the others saw it go, and would take it for old.
+    if (own !== null) this.#awareness.setLocalState(own);
   }
 
   apply(states: AwarenessStates): void {

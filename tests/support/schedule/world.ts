@@ -259,6 +259,7 @@ export class World {
           dice,
           written: 0,
           forgiven: new Set(),
+          bases: new Map(),
         };
         authorships.push(authorship);
         return { format, authorship };
