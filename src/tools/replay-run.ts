@@ -147,8 +147,19 @@ async function caughtUp(reader: FlowYjsProvider, total: number, register: EditRe
   }
 }
 
+/** A server that is not there is a finding about the replay, like any other. */
+async function ask(register: EditRegister, address: string): Promise<Response | null> {
+  try {
+    return await fetch(address);
+  } catch (fault) {
+    register.problem(`the server does not answer: ${String(fault)}`);
+    return null;
+  }
+}
+
 async function compareServer(register: EditRegister, url: string, sessionId: string, expected: string): Promise<void> {
-  const answer = await fetch(`${url}/api/sessions/${sessionId}/document?as=text&field=${FIELD}`);
+  const answer = await ask(register, `${url}/api/sessions/${sessionId}/document?as=text&field=${FIELD}`);
+  if (!answer) return;
   const text = await answer.text();
   if (answer.ok) compare(register, 'the server', text, expected);
   else register.problem(`the server answered ${answer.status} for the document: ${text}`);
@@ -164,7 +175,8 @@ async function checkHistory(
   const next = totals.map(() => 0);
   let after = 0;
   for (;;) {
-    const answer = await fetch(`${url}/api/sessions/${sessionId}/operations?limit=1000&after=${after}`);
+    const answer = await ask(register, `${url}/api/sessions/${sessionId}/operations?limit=1000&after=${after}`);
+    if (!answer) return;
     if (!answer.ok) {
       return register.problem(`the server answered ${answer.status} for the history: ${await answer.text()}`);
     }
