@@ -69,7 +69,10 @@ function checkBases({ trace }: World, { sessionId, authorships }: Session, histo
     const [id = ''] = operationsOf(entry);
     const tags = bases.get(id);
     if (tags && !tags.has(entry.prevTag)) {
-      trace.violated('base', `${sessionId}: ${id} stands at ${entry.seq} behind ${entry.prevTag}, not where it was proposed`);
+      trace.violated(
+        'base',
+        `${sessionId}: ${id} stands at ${entry.seq} behind ${entry.prevTag}, not where it was proposed`,
+      );
     }
   }
 }

@@ -30,29 +30,25 @@ export interface RuleOff {
 // ————— ways of switching off
 
 /** An ordering that is the given one but for some methods. */
-const otherOrdering =
-  (methods: (real: EventOrdering) => Partial<EventOrdering>) =>
-  (): Partial<Parts> => ({
-    ordering: (real) => ({
-      scope: real.scope,
-      describe: (ids) => real.describe(ids),
-      seed: (...given) => real.seed(...given),
-      admit: (...given) => real.admit(...given),
-      append: (...given) => real.append(...given),
-      read: (...given) => real.read(...given),
-      markSaved: (...given) => real.markSaved(...given),
-      follow: (...given) => real.follow(...given),
-      release: (id) => real.release(id),
-      ...methods(real),
-    }),
-  });
+const otherOrdering = (methods: (real: EventOrdering) => Partial<EventOrdering>) => (): Partial<Parts> => ({
+  ordering: (real) => ({
+    scope: real.scope,
+    describe: (ids) => real.describe(ids),
+    seed: (...given) => real.seed(...given),
+    admit: (...given) => real.admit(...given),
+    append: (...given) => real.append(...given),
+    read: (...given) => real.read(...given),
+    markSaved: (...given) => real.markSaved(...given),
+    follow: (...given) => real.follow(...given),
+    release: (id) => real.release(id),
+    ...methods(real),
+  }),
+});
 
 /** A store whose operation log is the given one but for some methods. */
-const otherLog =
-  (methods: (real: OperationLog) => Partial<OperationLog>) =>
-  (): Partial<Parts> => ({
-    store: (real) => withLog(real, { ...delegate(real.operationLog), ...methods(real.operationLog) }),
-  });
+const otherLog = (methods: (real: OperationLog) => Partial<OperationLog>) => (): Partial<Parts> => ({
+  store: (real) => withLog(real, { ...delegate(real.operationLog), ...methods(real.operationLog) }),
+});
 
 const withLog = (real: DocumentStore, operationLog: OperationLog): DocumentStore => ({
   kind: real.kind,
@@ -75,18 +71,16 @@ const delegate = (real: OperationLog): OperationLog => ({
 });
 
 /** A store in memory whose operation log is another class over the same tables. */
-const storeWith =
-  (makeLog: (histories: Histories) => OperationLog) =>
-  (): Partial<Parts> => {
-    const histories: Histories = new Map();
-    const store = new MemoryDocumentStore();
-    const keptIn = {
-      ...withLog(store, makeLog(histories)),
-      sessionRecords: new MemorySessionRecords(histories),
-      snapshots: new MemorySnapshots(histories),
-    };
-    return { keptIn };
+const storeWith = (makeLog: (histories: Histories) => OperationLog) => (): Partial<Parts> => {
+  const histories: Histories = new Map();
+  const store = new MemoryDocumentStore();
+  const keptIn = {
+    ...withLog(store, makeLog(histories)),
+    sessionRecords: new MemorySessionRecords(histories),
+    snapshots: new MemorySnapshots(histories),
   };
+  return { keptIn };
+};
 
 const changedServer =
   (...changes: SourceChange[]) =>
@@ -209,7 +203,9 @@ export const RULES_OFF: readonly RuleOff[] = [
     profile: { sessions: ['json'] },
     parts: otherLog((real) => ({
       async save(saves) {
-        void elapsed(20).then(() => real.save(saves)).catch(() => {});
+        void elapsed(20)
+          .then(() => real.save(saves))
+          .catch(() => {});
         return saves.map(({ entries }) => {
           const last = entries[entries.length - 1];
           return { status: 'saved', head: { seq: last?.seq ?? 0, tag: last?.tag ?? '' } };
@@ -224,7 +220,7 @@ export const RULES_OFF: readonly RuleOff[] = [
     profile: { ...LOG_TROUBLE, sessions: ['json'] },
     parts: changedServer({
       file: 'src/live/opening.ts',
-      find: "  if (hot.epoch !== stored.epoch || hot.floor > stored.seq || hot.head.seq < stored.seq) return false;\n",
+      find: '  if (hot.epoch !== stored.epoch || hot.floor > stored.seq || hot.head.seq < stored.seq) return false;\n',
       replace: '  if (hot) return true;\n',
     }),
   },
@@ -232,7 +228,14 @@ export const RULES_OFF: readonly RuleOff[] = [
     rule: 'ST5',
     instead: 'a process that was fenced opens the session again',
     breaks: ['fencing'],
-    profile: { mode: 'process', store: 'memory', sessions: ['json'], faults: { 'take over': 1 }, faultCount: 3, cutCount: 1 },
+    profile: {
+      mode: 'process',
+      store: 'memory',
+      sessions: ['json'],
+      faults: { 'take over': 1 },
+      faultCount: 3,
+      cutCount: 1,
+    },
     parts: changedServer({
       file: 'src/live/open-session.ts',
       find: "        if (this.#services.ordering.scope === 'shared')\n          return this.#discontinuity(`the store answered ${result.status}`);",

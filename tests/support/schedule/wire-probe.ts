@@ -196,7 +196,8 @@ export class WireProbe {
   }
 
   #noteEpoch(epoch: number): void {
-    if (epoch < this.#epoch && !this.#isNewConnection) this.#violated('delivered', `was in epoch ${this.#epoch} and is in ${epoch}`);
+    if (epoch < this.#epoch && !this.#isNewConnection)
+      this.#violated('delivered', `was in epoch ${this.#epoch} and is in ${epoch}`);
     this.#epoch = epoch;
     this.#isNewConnection = false;
   }

@@ -135,7 +135,9 @@ export class World {
     for (const author of this.authors) author.close();
     await Promise.all(this.slots.flatMap(({ probes }) => probes.map((probe) => probe.detach())));
     for (const { instance } of this.slots) instance?.kill();
-    await Promise.all([...this.#gone, ...this.slots.map(({ instance }) => instance)].map((each) => each?.ended()));
+    await Promise.all(
+      [...this.#gone, ...this.slots.map(({ instance }) => instance)].map(async (each) => each?.ended()),
+    );
     await Promise.all(this.#proxies.map((proxy) => proxy.stop()));
     await this.truth.stop();
   }

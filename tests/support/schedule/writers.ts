@@ -185,7 +185,10 @@ export class YjsWriter implements Writer {
         idsIn(this.doc).push([id]);
         const text = this.doc.getText('content');
         if (dice.chance(0.3)) text.insert(dice.between(0, text.length), 'ab');
-        else if (dice.chance(0.3) && text.length > 1) text.delete(dice.between(0, text.length - 1), 1);
+        else {
+          const isDeleting = dice.chance(0.3);
+          if (isDeleting && text.length > 1) text.delete(dice.between(0, text.length - 1), 1);
+        }
       }
     });
   }
