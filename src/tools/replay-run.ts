@@ -50,12 +50,14 @@ export async function replay(options: {
   onProgress?: (progress: ReplayProgress) => void;
   /** Everyone has joined; nothing is written yet. */
   onStarted?: (running: RunningReplay) => void;
+  /** Everything is written, or something went wrong; what everyone has is compared after it. */
+  onWritten?: () => Promise<void>;
   /** Of the clients' attempts to connect; the library's own unless told. */
   backoff?: BackoffOptions;
   /** Gives up after so long without anything being saved. */
   stallMs?: number;
 }): Promise<ReplayReport> {
-  const { url, history, perSecond, onProgress, onStarted, backoff, stallMs = STALL_MS } = options;
+  const { url, history, perSecond, onProgress, onStarted, onWritten, backoff, stallMs = STALL_MS } = options;
   const register = new EditRegister();
   const connect = (name: string): FlowClient => new FlowClient({ url, token: name, ...(backoff ? { backoff } : {}) });
 
@@ -106,6 +108,7 @@ export async function replay(options: {
     );
     const seconds = (performance.now() - startedAt) / 1_000;
 
+    await onWritten?.();
     const totals = editsOf.map((edits) => edits.length);
     if (register.problems.length === 0) {
       for (const author of authors) {

@@ -13,8 +13,8 @@ const DEADLINE_MS = 120_000;
 /** What a lost hint leaves out is found soon. */
 const QUICK_AUDIT = { AUDIT_INTERVAL_MS: '50' };
 
-/** What is expected to fail need not be waited for long. */
-const STALL_MS = 3_000;
+/** What is expected to fail need not be waited for long, but a restart on a busy machine is no failure. */
+const STALL_MS = 10_000;
 
 /** The same history and the same kills, whatever the server's fault is. */
 function replayOnBroken(fault: string, options: { env?: Variables; stallMs?: number }): Promise<KilledReplay> {
@@ -59,7 +59,7 @@ describe('negative controls', () => {
       const fault = 'lost-answers-without-duplicate-check';
       const { report } = await replayOnBroken(fault, { env: QUICK_AUDIT, stallMs: STALL_MS });
       expect(report.problems).toContainEqual(
-        expect.stringMatching(/^the server's history has edit \d+ of author \d where \d+ belongs$/),
+        expect.stringMatching(/edit \d+ of author \d (?:is stored )?where \d+ belongs$/),
       );
     },
     DEADLINE_MS,
