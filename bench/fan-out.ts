@@ -1,3 +1,4 @@
+import { Bystanders, quietness } from './harness/bystanders';
 import { elapse, until } from './harness/deadline';
 import type { Report } from './harness/report';
 import { MeasuredServer, SYSTEMS, type SystemName } from './harness/server';
@@ -46,6 +47,8 @@ interface Measurement {
   readonly framesPerDelivery: number;
   readonly bytesPerDelivery: number;
   readonly rssMiB: number;
+  /** Cores that neither the server nor the load kept busy. */
+  readonly otherCores: number;
 }
 
 const DELIVERY_DEADLINE_MS = 15_000;
@@ -85,11 +88,13 @@ async function measureSystem(
       await until(DELIVERY_DEADLINE_MS, 'every edit to reach every client', () => crowd.isComplete());
       await elapse(sizes.settleMs);
       crowd.beginWindow();
+      const bystanders = new Bystanders();
       const before = await server.ask('usage');
       const startedAt = performance.now();
       await crowd.type({ perSecond: rate, durationMs: sizes.measureMs });
       const after = await server.ask('usage');
       const elapsedMs = performance.now() - startedAt;
+      const otherCores = bystanders.coresUsed(after.cpuMicros - before.cpuMicros);
       await until(DELIVERY_DEADLINE_MS, 'every edit to reach every client', () => crowd.isComplete());
       const { deliveries, frames, bytes, ...latencies } = crowd.endWindow();
       const cpuMicros = after.cpuMicros - before.cpuMicros;
@@ -104,6 +109,7 @@ async function measureSystem(
         framesPerDelivery: frames / deliveries,
         bytesPerDelivery: bytes / deliveries,
         rssMiB: after.rssBytes / MIB,
+        otherCores,
       });
     }
     return measurements;
@@ -190,6 +196,7 @@ function toReport(sizes: FanOutSizes, measurements: readonly Measurement[]): Rep
         behindMs <= AIMS.calmP50BehindSocketIoMs,
         `at ${calm} edits/s p50 within ${AIMS.calmP50BehindSocketIoMs} ms of the Socket.IO relay: ${behindMs.toFixed(2)} ms`,
       ),
+      quietness(measurements.map(({ otherCores }) => otherCores)),
       'Checked: every edit reached every client of its session, watchers saw each author’s edits in order, nothing was refused, and Flow said of every edit that it was saved.',
     ],
     notMeasured: [

@@ -1,4 +1,5 @@
-// npm run bench [-- <name> …] [--quick]: runs the benchmarks, prints markdown, leaves JSON in bench/reports/.
+// npm run bench [-- <name> …] [--quick | --write]: runs the benchmarks, prints markdown, leaves JSON in bench/reports/.
+// --write also puts the figures into docs/benchmarks.md, in place of those that are there.
 // --quick shows in seconds that everything runs; its figures mean nothing.
 import { existsSync, rmSync } from 'node:fs';
 import { FAN_OUT, fanOut } from './fan-out';
@@ -8,7 +9,7 @@ import { SESSIONS, sessions } from './sessions';
 import { describeMachine } from './harness/machine';
 import { FLOW_ENTRY, scratchDirectory } from './harness/paths';
 import { isPinned, pinLoad } from './harness/pinning';
-import { type Report, toMarkdown, writeReport } from './harness/report';
+import { type Report, toMarkdown, writeFigures, writeReport } from './harness/report';
 
 interface Benchmark {
   readonly run: () => Promise<Report>;
@@ -51,8 +52,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
 
 async function main(args: readonly string[]): Promise<void> {
   const isQuick = args.includes('--quick');
+  const isWriting = args.includes('--write') && !isQuick;
   const asked = args.filter((arg) => !arg.startsWith('--'));
   const names = asked.length > 0 ? asked : Object.keys(BENCHMARKS);
+  if (isWriting && asked.length > 0) throw new Error('--write takes all benchmarks');
   const unknown = names.filter((name) => !Object.hasOwn(BENCHMARKS, name));
   if (unknown.length > 0)
     throw new Error(`no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHMARKS).join(', ')}`);
@@ -61,16 +64,20 @@ async function main(args: readonly string[]): Promise<void> {
   const machine = describeMachine();
   pinLoad();
   if (!isPinned) console.error('no taskset, or one core only: server and load share what there is');
+  const pages: string[] = [];
   for (const name of names) {
     const benchmark = BENCHMARKS[name];
     if (!benchmark) continue;
     const startedAt = performance.now();
     const report = await (isQuick ? benchmark.quick() : benchmark.run());
     const title = isQuick ? `${name} (quick: the figures mean nothing)` : name;
-    console.log(toMarkdown(title, report, machine), '\n');
+    const page = toMarkdown(title, report, machine);
+    console.log(page, '\n');
+    pages.push(page);
     const file = writeReport(isQuick ? `quick-${name}` : name, report, machine);
     console.error(`${name}: ${((performance.now() - startedAt) / 1_000).toFixed(0)} s, ${file}`);
   }
+  if (isWriting) writeFigures(pages);
 }
 
 main(process.argv.slice(2))

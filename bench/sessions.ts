@@ -1,3 +1,4 @@
+import { Bystanders, quietness } from './harness/bystanders';
 import { elapse, until } from './harness/deadline';
 import type { Report } from './harness/report';
 import { MeasuredServer } from './harness/server';
@@ -36,6 +37,8 @@ interface Measurement {
   readonly idleCpuMicrosPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Cores that neither the server nor the load kept busy. */
+  readonly otherCores: number;
 }
 
 const DELIVERY_DEADLINE_MS = 15_000;
@@ -64,9 +67,11 @@ async function measure(open: number, round: number, sizes: SessionSizes): Promis
     const idleSeconds = (performance.now() - idleSince) / 1_000;
 
     field.beginWindow();
+    const bystanders = new Bystanders();
     const before = await server.ask('usage');
     await field.type({ perSecond: sizes.perSecond, durationMs: sizes.measureMs });
     const after = await server.ask('usage');
+    const otherCores = bystanders.coresUsed(after.cpuMicros - before.cpuMicros);
     await until(DELIVERY_DEADLINE_MS, 'every edit to come back', () => field.isComplete());
     const { operations, p50Ms, p99Ms } = field.endWindow();
     return {
@@ -77,6 +82,7 @@ async function measure(open: number, round: number, sizes: SessionSizes): Promis
       idleCpuMicrosPerSecond: (idleTo.cpuMicros - idleFrom.cpuMicros) / idleSeconds,
       p50Ms,
       p99Ms,
+      otherCores,
     };
   } finally {
     field.close();
@@ -118,7 +124,10 @@ function toReport(sizes: SessionSizes, measurements: readonly Measurement[]): Re
         ]),
       },
     ],
-    findings: ['Checked: every edit came back to both connections of its session, in order.'],
+    findings: [
+      quietness(measurements.map((one) => one.otherCores)),
+      'Checked: every edit came back to both connections of its session, in order.',
+    ],
     notMeasured: [
       'one connection per session (that is the memory benchmark’s question)',
       'opening and closing sessions while others type',

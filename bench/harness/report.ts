@@ -1,7 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Machine } from './machine';
-import { REPORTS } from './paths';
+import { DOCS_PAGE, REPORTS } from './paths';
 
 export interface Table {
   readonly title: string;
@@ -22,7 +22,7 @@ export interface Report {
 
 export function toMarkdown(name: string, report: Report, machine: Machine): string {
   return [
-    `## ${name}`,
+    `### ${name}`,
     report.question,
     ...report.tables.map(({ title, columns, rows }) => [`**${title}**`, '', ...tableLines(columns, rows)].join('\n')),
     list(report.findings),
@@ -40,6 +40,15 @@ export function writeReport(name: string, report: Report, machine: Machine): str
   writeFileSync(file, `${JSON.stringify({ name, at, machine, ...report }, null, 2)}\n`);
   return file;
 }
+
+/** Puts the figures of this run in place of those of an earlier one: all or none, so that no page mixes two machines. */
+export function writeFigures(pages: readonly string[]): void {
+  const [head, rest] = readFileSync(DOCS_PAGE, 'utf8').split(FIGURES);
+  if (rest === undefined) throw new Error(`${DOCS_PAGE} has no "${FIGURES.trim()}"`);
+  writeFileSync(DOCS_PAGE, `${head}${FIGURES}\n${pages.join('\n\n')}\n`);
+}
+
+const FIGURES = '## Figures\n';
 
 const tableLines = (columns: readonly string[], rows: ReadonlyArray<readonly string[]>): string[] => [
   `| ${columns.join(' | ')} |`,

@@ -17,7 +17,7 @@ test(
   'every benchmark runs, checks what came, and prints a table',
   async () => {
     const { stdout } = await bench('--quick');
-    for (const name of ['fan-out', 'sessions', 'memory', 'join']) expect(stdout).toContain(`## ${name} (quick`);
+    for (const name of ['fan-out', 'sessions', 'memory', 'join']) expect(stdout).toContain(`### ${name} (quick`);
     for (const system of ['ws relay', 'Socket.IO relay', 'Flow']) expect(stdout).toContain(`\n| ${system} | `);
     expect(stdout).toContain('Checked: every edit reached every client of its session');
     expect(stdout).toContain('Checked: every joined and every read text equals the one that was typed.');
