@@ -9,7 +9,7 @@ import type { WebSocketManager } from './connections/websocket-manager';
 import type { Clock } from './lib/clock';
 import type { Logger } from './lib/logger';
 import { Documents } from './live/documents';
-import type { LiveServices } from './live/open-session';
+import type { LiveServices } from './live/live-services';
 import { OpenSessions } from './live/open-sessions';
 import { Saver } from './live/saver';
 import { Snapshotter } from './live/snapshotter';

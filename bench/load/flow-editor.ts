@@ -26,9 +26,9 @@ export async function askFlow<Name extends Asked>(
   return answer as Ok<Name>;
 }
 
-/** Writes the nth edit (of this client) as the SDK does: a batch of one, acknowledged. */
+/** Writes the nth edit (of this client) as the SDK does: a batch of one, answered only if no batch will confirm it. */
 export function submit(link: SocketIoLink, sessionId: string, n: number, update: string): void {
-  link.emitAcknowledged('operation:submit', `{"sessionId":"${sessionId}","clientSeq":${n},"operations":["${update}"]}`);
+  link.emit('operation:submit', `{"sessionId":"${sessionId}","clientSeq":${n},"operations":["${update}"],"ref":${n}}`);
 }
 
 export const isBatch = (frame: Buffer): boolean => isOperationEvent(frame) && frame[NAME_OFFSET] === BATCH;

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, link, rm, writeFile } from 'node:fs/promises';
+import { link, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '../lib/make-directory';
 import { faultCode } from '../lib/system-faults';
 
 const SECRET_BYTES = 32;
 const FILE_NAME = 'flow-secret';
+/** As many as FLOW_SECRET must have. */
+const MIN_SECRET_CHARS = 16;
 
 export const randomSecret = (): string => randomBytes(SECRET_BYTES).toString('base64url');
 
@@ -13,20 +15,62 @@ export const randomSecret = (): string => randomBytes(SECRET_BYTES).toString('ba
 export async function keptSecret(directory: string): Promise<string> {
   const path = join(directory, FILE_NAME);
   await makeDirectory(directory);
+  return (await readSecret(path)) ?? makeSecret(directory, path);
+}
+
+/** Null: there is none yet. */
+async function readSecret(path: string): Promise<string | null> {
+  let secret: string;
   try {
-    return await readFile(path, 'utf8');
+    secret = await readFile(path, 'utf8');
   } catch (fault) {
-    if (faultCode(fault) !== 'ENOENT') throw fault;
+    if (faultCode(fault) === 'ENOENT') return null;
+    throw fault;
   }
-  // Written aside and linked into place: whoever reads the name reads a whole secret, and only the first link succeeds.
+  // Not replaced here: another process may be doing the same, and the two would sign with different ones.
+  if (secret.length < MIN_SECRET_CHARS) {
+    throw new Error(
+      `The secret in ${path} is damaged: it has ${secret.length} characters. Put the file back from a backup, or remove it: ` +
+        'then a new one is made, and clients come back under new ids.',
+    );
+  }
+  return secret;
+}
+
+/** Written aside and linked into place: whoever reads the name reads a whole secret, and only the first link succeeds. */
+async function makeSecret(directory: string, path: string): Promise<string> {
   const aside = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  await writeFile(aside, randomSecret(), { mode: 0o600, flag: 'wx' });
+  const secret = randomSecret();
   try {
+    // On disk before it has its name: a loss of power could leave the name with nothing in it.
+    await writeSynced(aside, secret);
     await link(aside, path);
+    await syncDirectory(directory);
+    return secret;
   } catch (fault) {
-    if (faultCode(fault) !== 'EEXIST') throw fault;
+    const others = faultCode(fault) === 'EEXIST' ? await readSecret(path) : null;
+    if (others === null) throw fault;
+    return others;
   } finally {
     await rm(aside, { force: true });
   }
-  return readFile(path, 'utf8');
+}
+
+async function writeSynced(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
 }

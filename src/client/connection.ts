@@ -1,13 +1,6 @@
 import { io, type Socket } from 'socket.io-client';
 import type { FlowError } from '../protocol/errors';
-import type {
-  Acknowledgement,
-  AnnouncementName,
-  Announcements,
-  Replies,
-  RequestInputs,
-  RequestName,
-} from '../protocol/schemas';
+import type { AnnouncementName, Announcements, Replies, RequestInputs, RequestName } from '../protocol/schemas';
 import { Backoff, type BackoffOptions } from './backoff';
 import { Emitter } from './emitter';
 import { readRefusal, unanswered, type Refusal } from './refusals';
@@ -46,10 +39,15 @@ export interface Answer<Name extends RequestName> {
   readonly onRefusal: (refusal: Refusal) => void;
 }
 
+/** Takes what the server says to a request; `undefined` where it says nothing sensible. */
+type Receive<Name extends RequestName> = (
+  acknowledgement: ({ status: 'ok' } & Replies[Name]) | { status: 'error'; error: unknown } | undefined,
+) => void;
+
 /** What a session needs of its connection. */
 export type Link = Pick<
   Connection,
-  'status' | 'isConnected' | 'events' | 'announcements' | 'connect' | 'recycle' | 'request' | 'send'
+  'status' | 'isConnected' | 'events' | 'announcements' | 'connect' | 'recycle' | 'request' | 'submit' | 'send'
 >;
 
 /** A connection that stood at least this long was no accident of a server that takes us and drops us at once. */
@@ -63,6 +61,9 @@ export class Connection {
   readonly #timers: Timers;
   readonly #backoff: Backoff;
   readonly #unansweredRequests = new Set<(refusal: Refusal) => void>();
+  /** What to do with an `operation:answer`, by its `ref`. */
+  readonly #receivers = new Map<number, Receive<'operation:submit'>>();
+  #submits = 0;
   #status: ConnectionStatus = { state: 'idle' };
   #socket: Socket | null = null;
   #connectedAtMs = 0;
@@ -113,12 +114,39 @@ export class Connection {
     name: Name,
     payload: RequestInputs[Name],
     deadlineMs: number,
-    { onReply, onRefusal }: Answer<Name>,
+    answer: Answer<Name>,
   ): void {
+    this.#ask(name, deadlineMs, answer, (socket, receive) => socket.emit(name, payload, receive));
+  }
+
+  /**
+   * A submit that the server answers only if no batch will confirm it. Call what is returned when one has: nothing more is waited
+   * for then.
+   */
+  submit(
+    payload: RequestInputs['operation:submit'],
+    deadlineMs: number,
+    answer: Answer<'operation:submit'>,
+  ): () => void {
+    const ref = (this.#submits += 1);
+    const emit = (socket: Socket, receive: Receive<'operation:submit'>): void => {
+      this.#receivers.set(ref, receive);
+      socket.emit('operation:submit', { ...payload, ref });
+    };
+    return this.#ask('operation:submit', deadlineMs, answer, emit, () => this.#receivers.delete(ref));
+  }
+
+  #ask<Name extends RequestName>(
+    name: Name,
+    deadlineMs: number,
+    { onReply, onRefusal }: Answer<Name>,
+    emit: (socket: Socket, receive: Receive<Name>) => void,
+    onSettled?: () => void,
+  ): () => void {
     const socket = this.#socket;
     if (!socket || !this.isConnected) {
       onRefusal(unanswered('There is no connection.'));
-      return;
+      return () => {};
     }
     const refuse = (refusal: Refusal): void => {
       if (settle()) onRefusal(refusal);
@@ -128,10 +156,11 @@ export class Connection {
     );
     const settle = (): boolean => {
       cancelDeadline();
+      onSettled?.();
       return this.#unansweredRequests.delete(refuse);
     };
     this.#unansweredRequests.add(refuse);
-    socket.emit(name, payload, (acknowledgement: Acknowledgement<Name> | undefined) => {
+    emit(socket, (acknowledgement) => {
       if (acknowledgement?.status === 'ok') {
         if (settle()) onReply(acknowledgement);
       } else {
@@ -141,6 +170,7 @@ export class Connection {
         );
       }
     });
+    return settle;
   }
 
   /** Sends without waiting for an answer; while there is no connection, nothing. */
@@ -177,6 +207,9 @@ export class Connection {
     };
     hear('operation:batch');
     hear('operation:saved');
+    socket.on('operation:answer', ({ ref, answer }: Announcements['operation:answer']) =>
+      this.#receivers.get(ref)?.(answer),
+    );
     hear('session:forked');
     hear('session:participants');
     hear('session:renamed');

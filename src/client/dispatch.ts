@@ -16,7 +16,7 @@ interface DispatchOptions {
   readonly proposals: Proposals;
   readonly timers: Timers;
   readonly backoff: Backoff;
-  readonly submit: (request: RequestInputs['operation:submit'], answer: Answer<'operation:submit'>) => void;
+  readonly submit: (request: RequestInputs['operation:submit'], answer: Answer<'operation:submit'>) => () => void;
   readonly head: () => Mark;
   readonly isLive: () => boolean;
   readonly rejoin: (atLeastMs?: number) => void;
@@ -90,7 +90,7 @@ export class Dispatch {
 
   onDelivered(): void {
     for (const batch of this.#options.holding.queue.open) this.#checkAccepted(batch);
-    this.#sender.pump();
+    this.#sender.onDelivered();
   }
 
   isHopeless(refusal: Refusal, subject: string | number): boolean {

@@ -208,9 +208,9 @@ export class HeldQueue {
     this.#noteTaken(batch.clientId, lastClientSeqOf(batch));
   }
 
-  /** Whether the server has numbers of ours whose operations we still hold without a place. */
+  /** Whether we still hold operations without a place that the server has, or may have: of a former id it says nothing. */
   get isInDoubt(): boolean {
-    return this.#open.some(({ clientId, clientSeq }) => clientId === this.#clientId && clientSeq <= this.#lastSeen);
+    return this.#open.some(({ clientId, clientSeq }) => clientId !== this.#clientId || clientSeq <= this.#lastSeen);
   }
 
   /** The whole history was looked through: a number of ours that the server has, and that is still open, is somebody else's. */

@@ -10,7 +10,8 @@ const MAX_IN_FLIGHT = 64;
 interface SenderOptions {
   readonly sessionId: string;
   readonly queue: HeldQueue;
-  readonly submit: (request: RequestInputs['operation:submit'], answer: Answer<'operation:submit'>) => void;
+  /** What it returns says that a delivered entry has answered. */
+  readonly submit: (request: RequestInputs['operation:submit'], answer: Answer<'operation:submit'>) => () => void;
   /** False while a stored copy of the queue lacks the batch; `pump` is called again when it has it. */
   readonly maySend: (batch: HeldBatch) => boolean;
   readonly onAccepted: (batch: HeldBatch) => void;
@@ -25,7 +26,7 @@ interface SenderOptions {
 export class Sender {
   readonly #options: SenderOptions;
   /** Batches of the connection there is now; replaced with every `halt`, so that late answers find nothing. */
-  #inFlight = new Set<HeldBatch>();
+  #inFlight = new Map<HeldBatch, () => void>();
   #trouble: { batch: HeldBatch; refusal: Refusal } | null = null;
   #isRunning = false;
   #onQuiet: (() => void) | null = null;
@@ -43,7 +44,8 @@ export class Sender {
   /** Forgets what is in flight: the connection is gone, or the history is read anew. */
   halt(): void {
     this.#isRunning = false;
-    this.#inFlight = new Set();
+    for (const forget of this.#inFlight.values()) forget();
+    this.#inFlight = new Map();
     this.#trouble = null;
     this.#onQuiet = null;
     this.#options.queue.forgetWhatWasSent();
@@ -54,6 +56,18 @@ export class Sender {
     this.#isRunning = false;
     if (this.#inFlight.size === 0) run();
     else this.#onQuiet = run;
+  }
+
+  /** Some of ours were delivered: nothing else will be said of them. */
+  onDelivered(): void {
+    if (this.#inFlight.size === 0) return;
+    const open = new Set(this.#options.queue.open);
+    for (const [batch, confirmed] of this.#inFlight) {
+      if (open.has(batch)) continue;
+      this.#inFlight.delete(batch);
+      confirmed();
+    }
+    this.#goOn();
   }
 
   pump(): void {
@@ -69,17 +83,18 @@ export class Sender {
     const { sessionId, queue, submit } = this.#options;
     const inFlight = this.#inFlight;
     const settle = (): boolean => inFlight === this.#inFlight && inFlight.delete(batch);
-    inFlight.add(batch);
     queue.setState(batch, { kind: 'in-flight' });
     const operations = batch.operations.map(({ value }) => value);
     const base: { base?: Mark } = batch.base ? { base: batch.base } : {};
-    submit(
+    inFlight.set(batch, () => {});
+    const confirmed = submit(
       { sessionId, clientSeq: batch.clientSeq, operations, ...base },
       {
         onReply: (reply) => settle() && this.#onReply(batch, reply),
         onRefusal: (refusal) => settle() && this.#onRefusal(batch, refusal),
       },
     );
+    if (inFlight.has(batch)) inFlight.set(batch, confirmed);
   }
 
   #onReply(batch: HeldBatch, { seq, duplicate }: Replies['operation:submit']): void {

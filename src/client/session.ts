@@ -46,7 +46,8 @@ export class FlowSession {
   readonly #stopListening: Array<() => void>;
   readonly #joining = new Waiters();
   readonly #saving = new Waiters();
-  #joined: Replies['session:join'] | null = null;
+  /** Who was there when we came in, and where they pointed. */
+  #present: Pick<Replies['session:join'], 'participants' | 'awareness'> = { participants: [], awareness: {} };
   #info: SessionInfo | null = null;
   #role: Role | null = null;
   #lastStatus = '';
@@ -80,7 +81,7 @@ export class FlowSession {
       ...shared,
       timers: this.#timers,
       backoff: new Backoff(backoff, random),
-      submit: (request, answer) => connection.request('operation:submit', request, requestDeadlineMs, answer),
+      submit: (request, answer) => connection.submit(request, requestDeadlineMs, answer),
       head: () => this.head,
       onChanged: () => this.#tell(),
       onStopped: (reason) => this.#onStopped(reason),
@@ -94,7 +95,7 @@ export class FlowSession {
       deadlineMs: requestDeadlineMs,
       joinRequest: () => this.#joinRequest(),
       onJoined: (reply) => this.#onJoined(reply),
-      onPage: (page) => this.#reception.onPage(page),
+      onPage: (page) => this.#onPage(page),
       onLive: () => this.#onLive(),
       onInterrupted: () => this.#dispatch.halt(),
       onPhase: () => this.#onPhase(),
@@ -299,14 +300,21 @@ export class FlowSession {
     this.#holding.client = { clientId: client.clientId, signature: client.signature };
     this.#info = session;
     this.#role = role;
-    this.#joined = reply;
     return this.#reception.onJoined(reply);
   }
 
+  /** The last one tells who is there; the join told as well, but of a time before its pages. */
+  #onPage(page: Replies['operation:catch-up']): boolean {
+    const { participants, awareness } = page;
+    if (participants && awareness) this.#present = { participants, awareness };
+    return this.#reception.onPage(page);
+  }
+
   #onLive(): void {
-    if (this.#joined) this.#roster.begin(this.#joined.participants);
+    const { participants, awareness } = this.#present;
+    this.#roster.begin(participants);
     this.#emitter.emit('participants', this.participants);
-    this.#emitter.emit('awareness', this.#joined?.awareness ?? {});
+    this.#emitter.emit('awareness', awareness);
     this.#reception.onLive();
     if (this.isLive) this.#joining.resolve();
     this.#tell();
@@ -318,8 +326,9 @@ export class FlowSession {
   }
 
   #onJoinRefused(refusal: Refusal): 'at-once' | 'later' | 'never' {
-    // The server's secret may have changed, or the stored identity is another user's: what is held goes under a new one.
-    if (refusal.error.code === 'FORBIDDEN' && this.#holding.client) {
+    // The server's secret may have changed, or the stored identity is another user's. Whatever of ours the history shows under
+    // the old one is confirmed, and only what it lacks goes under a new one.
+    if (refusal.error.code === 'CLIENT_INVALID' && this.#holding.client) {
       this.#holding.client = null;
       return 'at-once';
     }

@@ -1,5 +1,6 @@
 import type { Server, Socket } from 'socket.io';
 import { webSocketOf } from '../lib/web-socket-of';
+import type { JsonText } from '../protocol/json-text';
 import type { AnnouncementName, Announcements } from '../protocol/schemas';
 import type { ConnectionStats, WebSocketManager } from './websocket-manager';
 
@@ -35,7 +36,7 @@ export class MemoryWebSocketManager implements WebSocketManager {
   toSessionHere<Name extends AnnouncementName>(
     sessionId: string,
     name: Name,
-    payload: Readonly<Announcements[Name]>,
+    payload: Readonly<Announcements[Name]> | JsonText<Announcements[Name]>,
   ): number {
     const room = sessionRoom(sessionId);
     const receivers = this.#io.sockets.adapter.rooms.get(room)?.size ?? 0;

@@ -1,3 +1,4 @@
+import type { JsonText } from '../protocol/json-text';
 import type { AnnouncementName, Announcements } from '../protocol/schemas';
 
 export interface ConnectionStats {
@@ -26,7 +27,7 @@ export interface WebSocketManager {
   toSessionHere<Name extends AnnouncementName>(
     sessionId: string,
     name: Name,
-    payload: Readonly<Announcements[Name]>,
+    payload: Readonly<Announcements[Name]> | JsonText<Announcements[Name]>,
   ): number;
 
   /** To the connections of a session on every instance. */

@@ -168,6 +168,7 @@ export const endpoints = {
     errors: [
       'SESSION_NOT_FOUND',
       'FORBIDDEN',
+      'CLIENT_INVALID',
       'CLIENT_UNKNOWN',
       'CLIENT_SEQ_GAP',
       'CLIENT_SEQ_CONFLICT',

@@ -1,4 +1,4 @@
-import { pause } from '../lib/clock';
+import { isDoneWithin } from '../lib/clock';
 import { FlowError } from '../protocol/errors';
 import type { SessionInfo } from '../protocol/schemas';
 import { admit, demandRole } from './admission';
@@ -6,8 +6,6 @@ import { endpoints } from './endpoints';
 import type { HttpServices } from './http-services';
 import { serveUser, type Route } from './serve';
 
-/** A flush takes some milliseconds. */
-const SAVED_POLL_MS = 5;
 const STALLED_RETRY_MS = 1_000;
 
 /** Creating, finding, naming, copying and closing sessions. */
@@ -39,7 +37,7 @@ export function sessionRoutes(services: HttpServices): Route[] {
     serveUser(endpoints.renameSession, async ({ params: { sessionId }, body: { title }, user }) => {
       demandRole((await admit(services, user, sessionId)).role, ['owner', 'editor']);
       const session = await collaboration.rename(sessionId, title);
-      openSessions.get(sessionId)?.renamed(title);
+      openSessions.get(sessionId)?.renamed(session);
       return { kind: 'json', value: { session } };
     }),
 
@@ -62,14 +60,8 @@ export function sessionRoutes(services: HttpServices): Route[] {
 async function savedUpToNow({ openSessions, clock, saveStallMs }: HttpServices, sessionId: string): Promise<void> {
   const session = openSessions.get(sessionId);
   if (!session) return;
-  const { seq } = session.position;
-  const endsAt = clock.monotonic() + saveStallMs;
-  while (session.saved.seq < seq) {
-    if (clock.monotonic() >= endsAt) {
-      throw new FlowError('STORE_UNAVAILABLE', undefined, { retryAfterMs: STALLED_RETRY_MS });
-    }
-    await pause(clock, SAVED_POLL_MS);
-  }
+  if (await isDoneWithin(clock, session.savedUpToNow(), saveStallMs)) return;
+  throw new FlowError('STORE_UNAVAILABLE', undefined, { retryAfterMs: STALLED_RETRY_MS });
 }
 
 /** What the caller chose; the rest is the service's to choose. */

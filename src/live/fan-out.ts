@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock';
-import { markBefore, toWireEntry, weightOf, type Entry } from '../protocol/entry';
+import { markBefore, weightOf, wireEntryText, type Entry } from '../protocol/entry';
+import { JsonText } from '../protocol/json-text';
 import type { Batch } from '../protocol/schemas';
 import type { Mark } from '../protocol/positions';
 import type { Telemetry } from '../telemetry/telemetry';
@@ -16,7 +17,7 @@ interface FanOutOptions {
   /** Least time between two frames of a busy session. */
   readonly intervalMs: number;
   /** Writes a frame to every local connection of the session; answers how many. */
-  readonly sendBatch: (batch: Batch, bytes: number) => number;
+  readonly sendBatch: (batch: JsonText<Batch>, bytes: number) => number;
   readonly sendSaved: (saved: { epoch: number; saved: number; tag: string }) => void;
 }
 
@@ -72,18 +73,10 @@ export class FanOut {
     this.#pendingBytes = 0;
     const { sessionId, telemetry, clock, sendBatch } = this.#options;
     const before = markBefore(first);
-    const receivers = sendBatch(
-      {
-        sessionId,
-        epoch: this.#epoch,
-        prevSeq: before.seq,
-        prevTag: before.tag,
-        entries: entries.map(toWireEntry),
-        tag: last.tag,
-        saved: this.#saved.seq,
-      },
-      bytes,
-    );
+    const ahead = { sessionId, epoch: this.#epoch, prevSeq: before.seq, prevTag: before.tag } satisfies Partial<Batch>;
+    const behind = { tag: last.tag, saved: this.#saved.seq } satisfies Partial<Batch>;
+    const text = `${JSON.stringify(ahead).slice(0, -1)},"entries":[${entries.map(wireEntryText).join(',')}],${JSON.stringify(behind).slice(1)}`;
+    const receivers = sendBatch(new JsonText(text), bytes);
     this.#announcedSavedSeq = this.#saved.seq;
     telemetry.operations.delivered += receivers * (last.seq - before.seq);
     telemetry.deliverMs.record(clock.monotonic() - this.#pendingSince);

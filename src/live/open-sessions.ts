@@ -2,7 +2,9 @@ import { isDoneWithin } from '../lib/clock';
 import { FlowError } from '../protocol/errors';
 import type { SessionInfo } from '../protocol/schemas';
 import type { CollaborationService } from '../sessions/collaboration-service';
-import { OpenSession, type ClosedReason, type LiveServices } from './open-session';
+import type { LiveServices } from './live-services';
+import { OpenSession } from './open-session';
+import type { ClosedReason } from './session-state';
 
 /** Sessions audited in one turn of the event loop. */
 const AUDIT_CHUNK = 500;
@@ -106,6 +108,7 @@ export class OpenSessions {
     await Promise.allSettled([...this.#open.values()].map((session) => session.close('stopped')));
     await Promise.allSettled(this.#closing.values());
     this.#options.services.saver.stop();
+    this.#options.services.snapshotter.stop();
   }
 
   #begin(sessionId: string): Promise<OpenSession> {

@@ -7,9 +7,11 @@ import type { OperationLog } from '../storage/operation-log';
 import type { Snapshots } from '../storage/snapshots';
 
 /** A page is what one turn of the event loop reads from the store. */
-const PAGE_BYTES = 262_144;
-/** Folding a session takes at most this share of a core: large documents are folded less often. */
+const PAGE_BYTES = 65_536;
+/** Folding while people type takes at most this share of the time, however many sessions are busy: those who type come first. */
 const MAX_FOLDING_SHARE = 0.1;
+/** A fold reads and writes the whole document, so a busy session gathers more entries between two of them. */
+const MIN_INTERVAL_MS = 10_000;
 
 interface SnapshotterOptions {
   readonly operationLog: OperationLog;
@@ -30,24 +32,37 @@ export interface SinceSnapshot {
   readonly sessionId: string;
   entries: number;
   bytes: number;
-  /** Monotonic time before which no further fold begins. */
+  /** Monotonic time before which no further fold begins by itself. */
   notBefore: number;
+  isWaiting: boolean;
   folding: Promise<void> | undefined;
 }
 
 /** Keeps the way into a Yjs document short: folds stored entries into snapshots, off the main thread (ST9). */
 export class Snapshotter {
   readonly #options: SnapshotterOptions;
+  /** Due, and folded one after the other. */
+  readonly #waiting: SinceSnapshot[] = [];
+  #isAtWork = false;
+  #isStopped = false;
+  #cancelPause: (() => void) | undefined;
 
   constructor(options: SnapshotterOptions) {
     this.#options = options;
+  }
+
+  /** Nothing is folded by itself any more; `fold` still works. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#waiting.length = 0;
+    this.#cancelPause?.();
   }
 
   /** Starts counting for a session; what lies between its last snapshot and `saved` counts already. */
   async follow(sessionId: string, saved: Mark): Promise<SinceSnapshot> {
     const at = await this.#options.snapshots.latestMark(sessionId);
     // Operations, not entries: close enough to decide when to fold first.
-    return { sessionId, entries: saved.seq - at.seq, bytes: 0, notBefore: 0, folding: undefined };
+    return { sessionId, entries: saved.seq - at.seq, bytes: 0, notBefore: 0, isWaiting: false, folding: undefined };
   }
 
   onSaved(since: SinceSnapshot, entries: readonly Entry[]): void {
@@ -55,7 +70,25 @@ export class Snapshotter {
     for (const entry of entries) since.bytes += weightOf(entry);
     const { afterEntries, afterBytes, clock } = this.#options;
     const isDue = since.entries >= afterEntries || since.bytes >= afterBytes;
-    if (isDue && !since.folding && clock.monotonic() >= since.notBefore) void this.fold(since);
+    if (!isDue || this.#isStopped || since.isWaiting || since.folding || clock.monotonic() < since.notBefore) return;
+    since.isWaiting = true;
+    this.#waiting.push(since);
+    if (!this.#isAtWork) void this.#foldWaiting();
+  }
+
+  async #foldWaiting(): Promise<void> {
+    const since = this.#waiting.shift();
+    this.#isAtWork = since !== undefined;
+    if (!since) return;
+    const { clock } = this.#options;
+    const startedAt = clock.monotonic();
+    since.isWaiting = false;
+    await this.fold(since);
+    const now = clock.monotonic();
+    since.notBefore = now + MIN_INTERVAL_MS;
+    if (this.#isStopped) return;
+    const pauseMs = (now - startedAt) * (1 / MAX_FOLDING_SHARE - 1);
+    this.#cancelPause = clock.after(pauseMs, () => void this.#foldWaiting());
   }
 
   /** Folds what is stored now. Failing is not fatal: the entries are all there, and the next fold takes them. */
@@ -69,7 +102,6 @@ export class Snapshotter {
   async #fold(since: SinceSnapshot): Promise<void> {
     const { sessionId } = since;
     const { operationLog, snapshots, folder, clock, log, historyMs } = this.#options;
-    const startedAt = clock.monotonic();
     since.entries = 0;
     since.bytes = 0;
     try {
@@ -96,6 +128,5 @@ export class Snapshotter {
     } catch (cause) {
       log.warn({ err: cause, sessionId }, 'folding a snapshot failed; the next one will hold its entries');
     }
-    since.notBefore = clock.monotonic() + (clock.monotonic() - startedAt) / MAX_FOLDING_SHARE;
   }
 }

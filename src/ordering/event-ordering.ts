@@ -89,6 +89,9 @@ export interface EventOrdering {
   /** Calls `onHint` for news of a session until the returned function is called. */
   follow(sessionId: string, onHint: (hint: Hint) => void): Promise<() => Promise<void>>;
 
-  /** This instance has closed the session, with everything saved: what is kept for it may go. */
+  /**
+   * This instance has closed the session: what is kept for it may go. Where the order is shared, what is not saved stays, for
+   * others may save it (SV2); where it is not, nobody is left who could, and everything goes.
+   */
   release(sessionId: string): Promise<void>;
 }

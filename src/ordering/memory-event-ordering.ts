@@ -115,8 +115,8 @@ export class MemoryEventOrdering implements EventOrdering {
 
   async release(sessionId: string): Promise<void> {
     const log = this.#logs.get(sessionId);
-    const isFollowed = this.#followers.has(sessionId);
-    if (log && !isFollowed && isSameMark(log.saved, log.head)) this.#logs.delete(sessionId);
+    if (!log || this.#followers.has(sessionId)) return;
+    if (this.scope === 'process' || isSameMark(log.saved, log.head)) this.#logs.delete(sessionId);
   }
 
   #tell(sessionId: string, hint: Hint): void {

@@ -55,6 +55,11 @@ export function toWireEntry(entry: Entry): WireEntry {
   return { epoch, seq, clientId, clientSeq, userId, at, operations: JSON.parse(entry.operations) as unknown[] };
 }
 
+/** The same as JSON text; the operations are text already. */
+export function wireEntryText({ epoch, seq, clientId, clientSeq, userId, at, operations }: Entry): string {
+  return `{"epoch":${epoch},"seq":${seq},"clientId":"${clientId}","clientSeq":${clientSeq},"userId":${JSON.stringify(userId)},"at":${at},"operations":${operations}}`;
+}
+
 /** Bytes an entry is counted with in rings, flushes and limits: its operations plus a flat share for the rest. */
 export const weightOf = (entry: Entry): number => entry.operations.length + ENTRY_OVERHEAD_BYTES;
 

@@ -18,6 +18,12 @@ export const ERRORS = {
   SESSION_EXISTS: row('A session with this id exists already.', 409, 'stop', 'debug'),
   NOT_JOINED: row('The connection has not joined the session.', 409, 'rejoin', 'debug'),
   CLIENT_UNKNOWN: row('The session does not know this client: join again with the same id.', 409, 'rejoin', 'debug'),
+  CLIENT_INVALID: row(
+    'The client id is not one issued to this user for this session: join again without it.',
+    403,
+    'rejoin',
+    'info',
+  ),
   CLIENT_REPLACED: row('A newer connection speaks for this client.', 409, 'stop', 'info'),
   CLIENT_SEQ_GAP: row('Earlier operations of this client are missing: send from `expected`.', 409, 'resend', 'debug'),
   CLIENT_SEQ_CONFLICT: row('Another operation was accepted under this clientSeq.', 409, 'rejoin', 'warn'),

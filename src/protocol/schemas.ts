@@ -67,6 +67,7 @@ export const requests = {
       clientSeq: sequence.min(1).describe("the first operation's"),
       operations: z.array(payload).min(1),
       base: mark.optional(),
+      ref: sequence.optional().describe('of a submit without acknowledgement: what `operation:answer` repeats'),
     }),
   ),
   'operation:catch-up': z.strictObject({ sessionId: id, after: mark, limit: z.int().min(1).max(10_000).optional() }),
@@ -84,6 +85,17 @@ const wireEntry = z.strictObject({
   operations: z.array(payload),
 });
 const snapshot = z.strictObject({ seq: sequence, tag, payload });
+
+const placed = z.strictObject({ epoch: z.int(), seq: sequence, duplicate: z.literal(true).optional() });
+const wireError = z.strictObject({
+  code: z.string(),
+  message: z.string(),
+  action: z.enum(['resend', 'rebase', 'rejoin', 'wait', 'stop']),
+  retryAfterMs: z.number().optional(),
+  expected: sequence.optional(),
+  head: mark.optional(),
+  errorId: z.string().optional(),
+});
 
 /** The ok half of each acknowledgement, without `status: 'ok'`. */
 export const replies = {
@@ -110,8 +122,16 @@ export const replies = {
   }),
   'session:leave': z.strictObject({}),
   'session:snapshot': z.strictObject({}),
-  'operation:submit': z.strictObject({ epoch: z.int(), seq: sequence, duplicate: z.literal(true).optional() }),
-  'operation:catch-up': z.strictObject({ entries: z.array(wireEntry), head: position, next: mark, more: z.boolean() }),
+  'operation:submit': placed,
+  'operation:catch-up': z.strictObject({
+    entries: z.array(wireEntry),
+    head: position,
+    next: mark,
+    more: z.boolean(),
+    /** Both with the page that lets a connection into the room, and with no other: nobody told it while it paged. */
+    participants: z.array(participant).optional(),
+    awareness: awarenessStates.optional(),
+  }),
   'awareness:update': z.strictObject({}),
 } as const satisfies { [Name in keyof typeof requests]: z.ZodType };
 
@@ -127,6 +147,16 @@ export const announcements = {
     saved: sequence,
   }),
   'operation:saved': z.strictObject({ sessionId: id, epoch: z.int(), saved: sequence, tag }),
+  'operation:answer': z
+    .strictObject({
+      sessionId: id,
+      ref: sequence,
+      answer: z.discriminatedUnion('status', [
+        placed.extend({ status: z.literal('ok') }),
+        z.strictObject({ status: z.literal('error'), error: wireError }),
+      ]),
+    })
+    .describe('to a submit with `ref` and without acknowledgement that no batch will confirm'),
   'session:forked': z.strictObject({ sessionId: id, epoch: z.int(), head: mark }),
   'session:participants': z.strictObject({ sessionId: id, joined: z.array(participant), left: z.array(participant) }),
   'session:renamed': z.strictObject({ sessionId: id, title }),

@@ -3,7 +3,7 @@ import type { User } from '../access/access';
 import { pause, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import type { OpenSession } from '../live/open-session';
-import { FlowError, ERRORS } from '../protocol/errors';
+import { FlowError, ERRORS, type WireError } from '../protocol/errors';
 import { requests, type Acknowledgement, type Replies, type RequestName, type Requests } from '../protocol/schemas';
 import type { Telemetry } from '../telemetry/telemetry';
 import { toFlowError } from '../lib/faults';
@@ -75,11 +75,19 @@ export class Connection {
     return session;
   }
 
-  /** Every request of this name is parsed, handled, and acknowledged once, whatever happens. */
-  serve<Name extends RequestName>(name: Name, handle: Handler<Name>): void {
-    this.#handlers.set(name, (body, acknowledge) => {
+  /**
+   * Every request of this name is parsed, handled, and acknowledged once, whatever happens. `tell` hears the answers to those that
+   * came without an acknowledgement.
+   */
+  serve<Name extends RequestName>(
+    name: Name,
+    handle: Handler<Name>,
+    tell?: (body: unknown, answer: Acknowledgement<Name>) => void,
+  ): void {
+    this.#handlers.set(name, (body, acknowledged) => {
+      const acknowledge = acknowledged ?? (tell && ((answer: Acknowledgement<Name>): void => tell(body, answer)));
       const respond: Respond<Name> = (reply) => {
-        acknowledge?.({ status: 'ok', ...reply } satisfies Acknowledgement<Name>);
+        acknowledge?.({ status: 'ok', ...reply });
       };
       try {
         const handled = handle(parse(name, body), respond);
@@ -142,7 +150,11 @@ export class Connection {
     return false;
   }
 
-  #refuse(fault: unknown, name: string, acknowledge: Acknowledge | undefined): void {
+  #refuse(
+    fault: unknown,
+    name: string,
+    acknowledge: ((answer: { status: 'error'; error: WireError }) => void) | undefined,
+  ): void {
     const error = toFlowError(fault);
     this.#options.telemetry.operations.refused += 1;
     this.#log[ERRORS[error.code].logLevel](

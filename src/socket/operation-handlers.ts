@@ -1,15 +1,34 @@
 import { FlowError } from '../protocol/errors';
-import type { Connection } from './connection';
+import type { WebSocketManager } from '../connections/websocket-manager';
+import { announcements, type Acknowledgement } from '../protocol/schemas';
+import type { Connection, Handler } from './connection';
 
 /** How long a client waits that has too many batches in flight: about one round trip and a flush. */
 const IN_FLIGHT_RETRY_MS = 50;
 
+/** Where the answer to a submit goes, also of one that is otherwise malformed. */
+const addressOf = announcements['operation:answer'].pick({ sessionId: true, ref: true }).strip();
+
 /** operation:submit, operation:catch-up. */
-export function serveOperations(connection: Connection, limits: { maxInFlightBatches: number }): void {
+export function serveOperations(
+  connection: Connection,
+  limits: { maxInFlightBatches: number },
+  sockets: Pick<WebSocketManager, 'membersHere' | 'toConnectionHere'>,
+): void {
   let inFlight = 0;
 
+  /** Who is in the room hears of an accepted batch by the batch itself; everything else is told. */
+  function tell(body: unknown, answer: Acknowledgement<'operation:submit'>): void {
+    const sent = addressOf.safeParse(body);
+    if (!sent.success) return;
+    const { sessionId, ref } = sent.data;
+    const isConfirmed = answer.status === 'ok' && !answer.duplicate;
+    if (isConfirmed && sockets.membersHere(sessionId).has(connection.connectionId)) return;
+    sockets.toConnectionHere(connection.connectionId, 'operation:answer', { sessionId, ref, answer });
+  }
+
   // No await before the session has the batch: batches of one connection reach the order as they came.
-  connection.serve('operation:submit', async (request, respond) => {
+  const submit: Handler<'operation:submit'> = async (request, respond) => {
     const session = connection.joined(request.sessionId);
     if (inFlight >= limits.maxInFlightBatches) {
       throw new FlowError('BUSY', `At most ${limits.maxInFlightBatches} batches may be in flight.`, {
@@ -22,7 +41,8 @@ export function serveOperations(connection: Connection, limits: { maxInFlightBat
     } finally {
       inFlight -= 1;
     }
-  });
+  };
+  connection.serve('operation:submit', submit, tell);
 
   connection.serve('operation:catch-up', (request, respond) =>
     connection.inTurn(() => connection.joined(request.sessionId).catchUp(connection.connectionId, request, respond)),

@@ -116,7 +116,7 @@ export class SocketEdge {
     });
     sockets.register(socket.id, user.userId);
     serveSessions(connection, this.#options);
-    serveOperations(connection, limits);
+    serveOperations(connection, limits, sockets);
     serveAwareness(connection);
     socket.on('disconnect', () => {
       // Behind a join that is still under way, so that it leaves nothing behind.

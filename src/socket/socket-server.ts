@@ -1,6 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import { Server } from 'socket.io';
 import { isOriginAllowed } from '../lib/origin';
+import { textParser } from './text-parser';
 
 /** Who has not finished the handshake by then is no client. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -24,6 +25,7 @@ export function createSocketServer(options: {
   return new Server(httpServer, {
     path,
     transports: ['websocket'],
+    parser: textParser,
     allowUpgrades: false,
     serveClient: false,
     perMessageDeflate: false,

@@ -11,8 +11,8 @@ export type Question =
 /** One message per demand: the worker posts `null` on the port whenever it is ready for the next. */
 export type FoldMessage =
   | { readonly kind: 'snapshot'; readonly update: Uint8Array }
-  /** Each text is an entry's operations: a JSON array of base64 Yjs updates. */
-  | { readonly kind: 'operations'; readonly batches: readonly string[] }
+  /** A JSON array of batches, each an array of base64 Yjs updates. */
+  | { readonly kind: 'operations'; readonly batches: string }
   | { readonly kind: 'end' };
 
 export interface Folded<Answer> {
@@ -71,10 +71,10 @@ function demand(port: MessagePort): Promise<FoldMessage> {
 }
 
 /** One transaction for all: cleaning up after each update would cost more than the updates. Answers how many were none. */
-function applyAll(doc: Y.Doc, batches: readonly string[]): number {
+function applyAll(doc: Y.Doc, batches: string): number {
   let invalid = 0;
   doc.transact(() => {
-    for (const operation of batches.flatMap(operationsOf)) {
+    for (const operation of (JSON.parse(batches) as readonly unknown[]).flat()) {
       try {
         if (typeof operation !== 'string') throw new TypeError('not base64');
         Y.applyUpdate(doc, Buffer.from(operation, 'base64'));
@@ -85,8 +85,6 @@ function applyAll(doc: Y.Doc, batches: readonly string[]): number {
   });
   return invalid;
 }
-
-const operationsOf = (batch: string): readonly unknown[] => JSON.parse(batch) as readonly unknown[];
 
 function answerTo(question: Question, doc: Y.Doc): Uint8Array | string {
   switch (question.as) {

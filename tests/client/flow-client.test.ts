@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { FlowClient, type FlowClientOptions } from '../../src/client/flow-client';
+import { MemoryLocks, MemoryStorage } from '../../src/client/memory-storage';
 import { FlowYjsProvider } from '../../src/client/yjs-provider';
 import * as Y from 'yjs';
 import { eventually } from '../support/eventually';
@@ -271,6 +272,111 @@ describe('a client of a scripted server', () => {
       client: { clientId: 'client-1', signature: 'signed' },
     });
     expect(seen).toEqual([]);
+  });
+
+  test('[DL1] when it had to page, the last page tells who is there and where they point', async () => {
+    const someone = (userId: string) => ({ connectionId: userId, clientId: userId, userId, role: 'editor' });
+    const shown = (state: string) => ({ '1': { clock: 1, state } });
+    const at = { head: { epoch: 1, seq: 0, tag: '' }, next: { seq: 0, tag: '' }, entries: [] };
+    let pages = 0;
+    server.on('session:join', () =>
+      emptyJoin('s', { more: true, participants: [someone('ada'), someone('dora')], awareness: shown('before') }),
+    );
+    server.on('operation:catch-up', () => {
+      pages += 1;
+      if (pages < 3) return { status: 'ok', ...at, more: true };
+      const present = { participants: [someone('ada'), someone('carl')], awareness: shown('after') };
+      return { status: 'ok', ...at, more: false, ...present };
+    });
+    const session = clientOf().session('s');
+    const told: unknown[] = [];
+    session.on('participants', (participants) => told.push(participants.map(({ userId }) => userId)));
+    session.on('awareness', (states) => told.push(states));
+    await session.join();
+    expect(pages).toBe(3);
+    expect(told).toEqual([['ada', 'carl'], shown('after')]);
+    expect(session.participants.map(({ userId }) => userId)).toEqual(['ada', 'carl']);
+  });
+
+  describe('[CL2] who is not let in', () => {
+    test('with FORBIDDEN keeps its id and what it holds, and is told', async () => {
+      server.on('session:join', () => emptyJoin('s'));
+      const session = clientOf().session('s');
+      await session.join();
+      session.submit(['x']);
+      await eventually('sent', () => server.named('operation:submit').length === 1);
+      server.on('session:join', () => refusalOf('FORBIDDEN'));
+      server.dropAll();
+      await eventually('refused', () => session.status.state === 'refused');
+      expect(session.status).toMatchObject({ reason: { code: 'FORBIDDEN' }, unsent: 1 });
+      expect(session.clientId).toBe('client-1');
+      expect(server.named('session:join')).toHaveLength(2);
+    });
+
+    test('with CLIENT_INVALID joins at once without an id, and sends what it holds under the new one', async () => {
+      server.on('session:join', () => emptyJoin('s'));
+      const session = clientOf().session('s');
+      await session.join();
+      session.submit(['x']);
+      await eventually('sent', () => server.named('operation:submit').length === 1);
+      server.on('session:join', (request) => {
+        const isNew = !Object.hasOwn(request as object, 'client');
+        const client = { clientId: 'client-2', signature: 'signed', lastClientSeq: 0 };
+        return isNew ? emptyJoin('s', { client, resume: 'continue' }) : refusalOf('CLIENT_INVALID');
+      });
+      server.dropAll();
+      await eventually('sent again', () => server.named('operation:submit').length === 2);
+      expect(session.clientId).toBe('client-2');
+      expect(server.named('session:join').map(({ request }) => request)).toMatchObject([
+        { sessionId: 's' },
+        { client: { clientId: 'client-1' } },
+        { have: { head: { seq: 0, tag: '' } } },
+      ]);
+    });
+
+    test('with CLIENT_INVALID, and begins anew with a snapshot: what that holds of ours is not sent again', async () => {
+      const storage = new MemoryStorage();
+      const genesis = { seq: 0, tag: '' };
+      const head = { seq: 2, tag: '0123456789abcdef' };
+      await storage.save('s/0', {
+        version: 1,
+        client: { clientId: 'client-1', signature: 'of another secret' },
+        after: genesis,
+        batches: ['in the snapshot', 'never arrived'].map((operation, index) => {
+          return { clientId: 'client-1', clientSeq: index + 1, base: null, operations: [operation] };
+        }),
+        pending: [],
+      });
+      const entryOf = (clientId: string, seq: number, operation: string) => {
+        return { epoch: 1, seq, clientId, clientSeq: 1, userId: 'u', at: 0, operations: [operation] };
+      };
+      server.on('session:join', (request) => {
+        if (Object.hasOwn(request as object, 'client')) return refusalOf('CLIENT_INVALID');
+        return emptyJoin('s', {
+          client: { clientId: 'client-2', signature: 'signed', lastClientSeq: 0 },
+          head: { epoch: 1, ...head },
+          saved: { epoch: 1, ...head },
+          snapshot: { ...head, payload: ['by others', 'in the snapshot'] },
+          next: head,
+        });
+      });
+      server.on('operation:catch-up', () => ({
+        status: 'ok',
+        head: { epoch: 1, ...head },
+        next: head,
+        entries: [entryOf('other', 1, 'by others'), entryOf('client-1', 2, 'in the snapshot')],
+        more: false,
+      }));
+      const session = clientOf({ storage, locks: new MemoryLocks() }).session('s');
+      await session.join();
+      await eventually('sent', () => server.named('operation:submit').length === 1);
+      expect(server.named('operation:submit')[0]?.request).toEqual({
+        sessionId: 's',
+        clientSeq: 1,
+        operations: ['never arrived'],
+      });
+      expect(session.counts).toEqual({ unsent: 1, ordered: 0, saved: 1 });
+    });
   });
 
   test('[SV3] saved under a newer epoch and with a tag we do not know is not believed before a join has confirmed it', async () => {

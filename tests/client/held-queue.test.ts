@@ -115,6 +115,16 @@ describe('what is held, after a connection was lost', () => {
     expect(resent(queue)).toEqual(['2: b']);
   });
 
+  test("(e') (f) what was sent under a former id may be in a snapshot", () => {
+    const queue = sent(['a']);
+    queue.rollBackAfter(-1);
+    queue.forgetWhatWasSent();
+    queue.noteJoined('me-again', 0);
+    expect(queue.isInDoubt).toBe(true);
+    queue.settleNumbers();
+    expect(queue.isInDoubt).toBe(false);
+  });
+
   test('operations are the same if their JSON is, and not otherwise', () => {
     const queue = sent([{ b: 1, a: [undefined, -0] }]);
     expect(queue.confirm(entry('me', 1, [{ b: 1, a: [null, 0] }]))).toBe('own');

@@ -2,15 +2,8 @@ import fc from 'fast-check';
 import { markBefore, markOf, prevSeqOf, weightOf, type Entry } from '../../src/protocol/entry';
 import { GENESIS, isSameMark, type Mark } from '../../src/protocol/positions';
 import type { OperationLog } from '../../src/storage/operation-log';
-import {
-  entriesAfter,
-  entryAfter,
-  nth,
-  openedSession,
-  sessionRecord,
-  storedEntries,
-  type SharedStore,
-} from '../support/stores';
+import { chain, entryAfter } from '../support/entries';
+import { nth, openedSession, sessionRecord, storedEntries, type SharedStore } from '../support/stores';
 
 /** What every durable history promises. */
 export function operationLogContract(openStore: () => Promise<SharedStore>): void {
@@ -59,7 +52,7 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
 
     test('[ST1] comes with the stored head', async () => {
       await openedSession(store.one, 'novel');
-      const entries = entriesAfter(GENESIS, 3);
+      const entries = chain(3);
       await save('novel', 1, entries);
       expect(await other.openEpoch('novel', 1, 0)).toEqual({ epoch: 2, ...markOf(nth(entries, 2)) });
     });
@@ -69,8 +62,9 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
     beforeEach(() => openedSession(store.one, 'novel'));
 
     test('[EO1] keeps every field of its entries, in order, for every node', async () => {
-      const first = entryAfter(GENESIS, { count: 3, operations: '["ä\\u0000 \u2028 😀",{"deep":[1,null]},""]' });
-      const second = entryAfter(markOf(first), {
+      const first = entryAfter({ count: 3, operations: '["ä\\u0000 \u2028 😀",{"deep":[1,null]},""]' });
+      const second = entryAfter({
+        after: markOf(first),
         clientId: 'bob.~_-1',
         userId: 'Bob \u0000 \ud83d\ude00',
         epoch: 1,
@@ -82,7 +76,7 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
     });
 
     test('[ST2] under an older epoch is fenced and changes nothing', async () => {
-      const [first, second] = entriesAfter(GENESIS, 2) as [Entry, Entry];
+      const [first, second] = chain(2) as [Entry, Entry];
       await save('novel', 1, [first]);
       await other.openEpoch('novel', 1, 0);
       expect(await save('novel', 1, [second])).toEqual({ status: 'fenced', epoch: 2 });
@@ -91,7 +85,7 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
 
     test('[ST2] under an epoch that was never opened is fenced, and makes no session', async () => {
       await store.one.sessionRecords.create(sessionRecord('unopened'));
-      const entries = entriesAfter(GENESIS, 1);
+      const entries = chain(1);
       expect(await save('novel', 2, entries)).toEqual({ status: 'fenced', epoch: 1 });
       expect(await save('unopened', 0, entries)).toEqual({ status: 'fenced', epoch: 0 });
       expect(await save('nowhere', 1, entries)).toEqual({ status: 'fenced', epoch: 0 });
@@ -99,31 +93,37 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
     });
 
     test.each<[string, (first: Entry, last: Entry) => readonly Entry[]]>([
-      ['leaves a hole', (_, last) => [entryAfter({ seq: 5, tag: last.tag })]],
-      ['continues another history', (_, last) => [entryAfter({ seq: last.seq, tag: 'ffffffffffffffff' })]],
-      ['has another entry where one is stored', (first) => [entryAfter(markOf(first), { operations: '["other"]' })]],
-      ['has other entries from the beginning', () => entriesAfter(GENESIS, 3, { clientId: 'mallory-1' })],
-      ['straddles the stored head', (first) => [entryAfter(markOf(first), { count: 3 })]],
-      ['ends inside a stored entry', () => [entryAfter(GENESIS, { count: 2 })]],
+      ['leaves a hole', (_, last) => [entryAfter({ after: { seq: 5, tag: last.tag } })]],
+      ['continues another history', (_, last) => [entryAfter({ after: { seq: last.seq, tag: 'ffffffffffffffff' } })]],
+      [
+        'has another entry where one is stored',
+        (first) => [entryAfter({ after: markOf(first), operations: '["other"]' })],
+      ],
+      ['has other entries from the beginning', () => chain(3, { clientId: 'mallory-1' })],
+      ['straddles the stored head', (first) => [entryAfter({ after: markOf(first), count: 3 })]],
+      ['ends inside a stored entry', () => [entryAfter({ count: 2 })]],
       [
         'has a hole in itself',
-        (_, last) => [entryAfter(markOf(last)), entryAfter({ seq: 4, tag: 'ffffffffffffffff' })],
+        (_, last) => [entryAfter({ after: markOf(last) }), entryAfter({ after: { seq: 4, tag: 'ffffffffffffffff' } })],
       ],
-      ['begins right and goes on wrong', (_, last) => [entryAfter(markOf(last)), entryAfter(markOf(last))]],
+      [
+        'begins right and goes on wrong',
+        (_, last) => [entryAfter({ after: markOf(last) }), entryAfter({ after: markOf(last) })],
+      ],
     ])('[ST2] that %s has diverged and changes nothing', async (_, makeEntries) => {
-      const first = entryAfter(GENESIS);
-      const last = entryAfter(markOf(first), { count: 2 });
+      const first = entryAfter({});
+      const last = entryAfter({ after: markOf(first), count: 2 });
       const stored = [first, last];
       const head = markOf(last);
       await save('novel', 1, stored);
       expect(await save('novel', 1, makeEntries(first, last))).toEqual({ status: 'diverged', head });
       expect(await storedEntries(store.other, 'novel')).toEqual(stored);
       expect(await log.head('novel')).toEqual({ epoch: 1, ...head });
-      expect(await log.clientRow('novel', 'alice-1')).toMatchObject({ seq: head.seq });
+      expect(await log.clientRow('novel', 'client-1')).toMatchObject({ seq: head.seq });
     });
 
     test('[ST2] passes over what is stored with the same tags and counts it as saved', async () => {
-      const entries = entriesAfter(GENESIS, 5);
+      const entries = chain(5);
       const saved = (length: number) => ({ status: 'saved', head: markOf(nth(entries, length - 1)) });
       expect(await save('novel', 1, entries.slice(0, 3))).toEqual(saved(3));
       expect(await save('novel', 1, entries.slice(0, 2))).toEqual(saved(3));
@@ -133,7 +133,7 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
     });
 
     test('[ST2] of what another node saved under the same epoch is no conflict', async () => {
-      const entries = entriesAfter(GENESIS, 4);
+      const entries = chain(4);
       const results = await Promise.all(
         [log, other].map((node) => node.save([{ sessionId: 'novel', epoch: 1, entries }])),
       );
@@ -146,20 +146,20 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
       await other.openEpoch('fenced', 1, 0);
       await openedSession(store.one, 'diverged');
       await openedSession(store.one, 'poem');
-      const entries = entriesAfter(GENESIS, 2);
+      const entries = chain(2);
       const results = await log.save([
         { sessionId: 'fenced', epoch: 1, entries },
         { sessionId: 'novel', epoch: 1, entries },
         { sessionId: 'diverged', epoch: 1, entries: entries.slice(1) },
         { sessionId: 'poem', epoch: 1, entries: [] },
-        { sessionId: 'novel', epoch: 1, entries: [entryAfter(markOf(nth(entries, 1)))] },
+        { sessionId: 'novel', epoch: 1, entries: [entryAfter({ after: markOf(nth(entries, 1)) })] },
       ]);
       expect(results).toEqual([
         { status: 'fenced', epoch: 2 },
         { status: 'saved', head: markOf(nth(entries, 1)) },
         { status: 'diverged', head: GENESIS },
         { status: 'saved', head: GENESIS },
-        { status: 'saved', head: markOf(entryAfter(markOf(nth(entries, 1)))) },
+        { status: 'saved', head: markOf(entryAfter({ after: markOf(nth(entries, 1)) })) },
       ]);
       expect(await storedEntries(store.one, 'fenced')).toEqual([]);
       expect(await storedEntries(store.one, 'diverged')).toEqual([]);
@@ -169,7 +169,7 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
     test('[ST3] is there for every node when it resolves', async () => {
       let at: Mark = GENESIS;
       for (let round = 0; round < 20; round += 1) {
-        const entry = entryAfter(at);
+        const entry = entryAfter({ after: at });
         await (round % 2 ? log : other).save([{ sessionId: 'novel', epoch: 1, entries: [entry] }]);
         at = markOf(entry);
         expect(await (round % 2 ? other : log).head('novel')).toEqual({ epoch: 1, ...at });
@@ -181,8 +181,8 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
     beforeEach(() => openedSession(store.one, 'novel'));
 
     test('[EO8] after a position returns every entry after it, in order and whole', async () => {
-      const first = entryAfter(GENESIS, { count: 4 });
-      const entries = [first, ...entriesAfter(markOf(first), 3)];
+      const first = entryAfter({ count: 4 });
+      const entries = [first, ...chain(3, { after: markOf(first) })];
       await save('novel', 1, entries);
       expect(await log.readAfter('novel', 0, 1_000_000)).toEqual(entries);
       expect(await log.readAfter('novel', 2, 1_000_000)).toEqual(entries);
@@ -192,7 +192,7 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
     });
 
     test('[EO8] goes page by page, at least one entry and about so many bytes at a time', async () => {
-      const entries = entriesAfter(GENESIS, 50);
+      const entries = chain(50);
       await save('novel', 1, entries);
       expect(await log.readAfter('novel', 0, 1)).toEqual(entries.slice(0, 1));
       const pageBytes = 10 * weightOf(nth(entries, 20));
@@ -209,7 +209,7 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
       const ids = ['a', 'aa', 'a.', 'a~', 'b', 'novel1', 'x'.repeat(128)];
       for (const id of ids) {
         await openedSession(store.one, id);
-        await save(id, 1, entriesAfter(GENESIS, 2, { clientId: `client-of-${id.slice(0, 9)}` }));
+        await save(id, 1, chain(2, { clientId: `client-of-${id.slice(0, 9)}` }));
       }
       for (const id of ids) {
         expect((await storedEntries(store.one, id)).map(({ clientId }) => clientId)).toEqual(
@@ -220,8 +220,8 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
     });
 
     test('a tag is told where an entry ends, and nowhere else', async () => {
-      const first = entryAfter(GENESIS, { count: 3 });
-      const second = entryAfter(markOf(first), { count: 2 });
+      const first = entryAfter({ count: 3 });
+      const second = entryAfter({ after: markOf(first), count: 2 });
       await save('novel', 1, [first, second]);
       const told = await Promise.all([0, 1, 2, 3, 4, 5, 6].map((seq) => log.tagAt('novel', seq)));
       expect(told).toEqual([null, null, null, first.tag, null, second.tag, null]);
@@ -229,24 +229,28 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
     });
 
     test('[EO11] a client has the row of its last entry; one that never wrote has none', async () => {
-      const first = entryAfter(GENESIS, { clientId: 'alice-1', clientSeq: 1 });
-      const second = entryAfter(markOf(first), { clientId: 'bob-1', clientSeq: 4, count: 4 });
-      const third = entryAfter(markOf(second), { clientId: 'alice-1', clientSeq: 3, count: 2 });
+      const first = entryAfter({ clientId: 'client-1', clientSeq: 1 });
+      const second = entryAfter({ after: markOf(first), clientId: 'bob-1', clientSeq: 4, count: 4 });
+      const third = entryAfter({ after: markOf(second), clientId: 'client-1', clientSeq: 3, count: 2 });
       await save('novel', 1, [first]);
       await save('novel', 1, [second, third]);
       const { seq, count, prevTag, tag } = third;
-      expect(await other.clientRow('novel', 'alice-1')).toEqual({ clientSeq: 3, seq, count, prevTag, tag });
+      expect(await other.clientRow('novel', 'client-1')).toEqual({ clientSeq: 3, seq, count, prevTag, tag });
       expect(await log.clientRow('novel', 'bob-1')).toMatchObject({ clientSeq: 4, seq: second.seq });
       expect(await log.clientRow('novel', 'alice')).toBeNull();
-      expect(await log.clientRow('nowhere', 'alice-1')).toBeNull();
+      expect(await log.clientRow('nowhere', 'client-1')).toBeNull();
     });
 
     test('[EO11] a client row never goes backwards, whatever is saved again', async () => {
-      const entries = entriesAfter(GENESIS, 4);
+      const entries = chain(4);
       await save('novel', 1, entries);
       await save('novel', 1, entries.slice(0, 2));
-      await save('novel', 1, entriesAfter(GENESIS, 1, { clientSeq: 9 }));
-      expect(await log.clientRow('novel', 'alice-1')).toMatchObject({ clientSeq: 4, seq: 4, tag: nth(entries, 3).tag });
+      await save('novel', 1, chain(1, { clientSeq: 9 }));
+      expect(await log.clientRow('novel', 'client-1')).toMatchObject({
+        clientSeq: 4,
+        seq: 4,
+        tag: nth(entries, 3).tag,
+      });
     });
   });
 
@@ -257,7 +261,7 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
       await openedSession(store.one, 'novel');
       entries = [];
       for (let day = 1; day <= 10; day += 1)
-        entries.push(entryAfter(entries.length ? markOf(nth(entries, -1)) : GENESIS, { at: day }));
+        entries.push(entryAfter({ after: entries.length ? markOf(nth(entries, -1)) : GENESIS, at: day }));
       await save('novel', 1, entries);
     });
     const snapshotAt = (seq: number) =>
@@ -281,8 +285,8 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
     });
 
     test('leaves no hole where clocks went backwards', async () => {
-      const late = entryAfter(markOf(nth(entries, 9)), { at: 50 });
-      const early = entryAfter(markOf(late), { at: 2 });
+      const late = entryAfter({ after: markOf(nth(entries, 9)), at: 50 });
+      const early = entryAfter({ after: markOf(late), at: 2 });
       await save('novel', 1, [late, early]);
       await store.one.snapshots.put('novel', { at: markOf(early), payload: Uint8Array.of(1) });
       expect(await log.prune('novel', 12, 20)).toBe(10);
@@ -295,15 +299,15 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
       expect(await log.head('novel')).toEqual({ epoch: 1, ...markOf(nth(entries, 9)) });
       expect(await log.tagAt('novel', 10)).toBe(nth(entries, 9).tag);
       expect(await log.tagAt('novel', 9)).toBeNull();
-      expect(await log.clientRow('novel', 'alice-1')).toMatchObject({ clientSeq: 10 });
-      const next = entryAfter(markOf(nth(entries, 9)));
+      expect(await log.clientRow('novel', 'client-1')).toMatchObject({ clientSeq: 10 });
+      const next = entryAfter({ after: markOf(nth(entries, 9)) });
       expect(await save('novel', 1, [nth(entries, 9), next])).toEqual({ status: 'saved', head: markOf(next) });
       expect(await log.readAfter('novel', 10, 1_000)).toEqual([next]);
     });
 
     test('of a long history removes all of it', async () => {
       await openedSession(store.one, 'long');
-      const long = entriesAfter(GENESIS, 2_500);
+      const long = chain(2_500);
       await save('long', 1, long);
       await store.one.snapshots.put('long', { at: markOf(nth(long, 2_499)), payload: Uint8Array.of(1) });
       expect(await log.prune('long', 2_400, Number.MAX_SAFE_INTEGER)).toBe(2_400);
@@ -347,7 +351,8 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
             }
             const last = me.tail.at(-1);
             const before = name === 'forge' ? { seq: (last?.seq ?? 0) + 1, tag: '' } : last ? markOf(last) : GENESIS;
-            const fresh = entriesAfter(before, length, {
+            const fresh = chain(length, {
+              after: before,
               clientId: `writer-${me.index}`,
               epoch: me.epoch,
               count: length,
@@ -370,7 +375,7 @@ export function operationLogContract(openStore: () => Promise<SharedStore>): voi
           let at: Mark = GENESIS;
           for (const entry of history) {
             expect(markBefore(entry)).toEqual(at);
-            expect(entryAfter(at, entry)).toEqual(entry);
+            expect(entryAfter({ after: at, ...entry })).toEqual(entry);
             at = markOf(entry);
           }
           expect(await other.head(sessionId)).toMatchObject(at);

@@ -1,13 +1,7 @@
 import { markOf } from '../../src/protocol/entry';
 import { GENESIS } from '../../src/protocol/positions';
-import {
-  entriesAfter,
-  entryAfter,
-  nth,
-  openedSession,
-  lmdbStoreOfTwoProcesses,
-  storedEntries,
-} from '../support/stores';
+import { chain, entryAfter } from '../support/entries';
+import { nth, openedSession, lmdbStoreOfTwoProcesses, storedEntries } from '../support/stores';
 import { operationLogContract } from './operation-log.contract';
 
 describe('OperationLog on lmdb', () => {
@@ -20,9 +14,9 @@ describe('OperationLog on lmdb only', () => {
   test('[ST2] [ST6] a save that the engine cannot take fails as a whole, and alone', async () => {
     const { one, close } = await openStore();
     for (const sessionId of ['novel', 'poem', 'play']) await openedSession(one, sessionId);
-    const good = entriesAfter(GENESIS, 3);
+    const good = chain(3);
     // Longer than a key of LMDB may be, so writing fails after entries of the same save have been written.
-    const bad = [nth(good, 0), entryAfter(markOf(nth(good, 0)), { clientId: 'x'.repeat(5_000) })];
+    const bad = [nth(good, 0), entryAfter({ after: markOf(nth(good, 0)), clientId: 'x'.repeat(5_000) })];
     const outcomes = await Promise.allSettled([
       one.operationLog.save([{ sessionId: 'novel', epoch: 1, entries: good }]),
       one.operationLog.save([

@@ -1,15 +1,8 @@
-import { markOf } from '../../src/protocol/entry';
+import { markOf, type Entry } from '../../src/protocol/entry';
 import { GENESIS } from '../../src/protocol/positions';
 import type { SessionRecords } from '../../src/storage/session-records';
-import {
-  entriesAfter,
-  entryAfter,
-  nth,
-  openedSession,
-  sessionRecord,
-  storedEntries,
-  type SharedStore,
-} from '../support/stores';
+import { chain, entryAfter } from '../support/entries';
+import { nth, openedSession, sessionRecord, storedEntries, type SharedStore } from '../support/stores';
 
 /** What every keeper of session records promises. */
 export function sessionRecordsContract(openStore: () => Promise<SharedStore>): void {
@@ -70,7 +63,7 @@ export function sessionRecordsContract(openStore: () => Promise<SharedStore>): v
 
     test('that is closed keeps its id and its history, but is no longer listed', async () => {
       await openedSession(store.one, 'novel');
-      const entries = entriesAfter(GENESIS, 2);
+      const entries = chain(2);
       await store.one.operationLog.save([{ sessionId: 'novel', epoch: 1, entries }]);
       await records.update('novel', { closedAt: 1_700_000_000_500, updatedAt: 1_700_000_000_500 });
       expect(await other.get('novel')).toMatchObject({ closedAt: 1_700_000_000_500 });
@@ -126,12 +119,12 @@ export function sessionRecordsContract(openStore: () => Promise<SharedStore>): v
 
   describe('a copy', () => {
     beforeEach(() => openedSession(store.one, 'novel'));
-    const save = (sessionId: string, epoch: number, entries: ReturnType<typeof entriesAfter>) =>
+    const save = (sessionId: string, epoch: number, entries: readonly Entry[]) =>
       store.one.operationLog.save([{ sessionId, epoch, entries }]);
 
     test('holds the entries of its source with their tags, and goes on from there by itself', async () => {
       await store.one.operationLog.openEpoch('novel', 1, 6);
-      const entries = entriesAfter(GENESIS, 5, { epoch: 7 });
+      const entries = chain(5, { epoch: 7 });
       await save('novel', 7, entries);
       expect(await records.copy('novel', sessionRecord('sequel', { createdBy: 'bob' }))).toBe(true);
 
@@ -141,14 +134,14 @@ export function sessionRecordsContract(openStore: () => Promise<SharedStore>): v
       // No entry of the copy is from a later epoch than the copy has seen.
       expect(await storedEntries(store.other, 'sequel')).toEqual(entries.map((entry) => ({ ...entry, epoch: 1 })));
 
-      const next = entryAfter(markOf(nth(entries, -1)));
+      const next = entryAfter({ after: markOf(nth(entries, -1)) });
       expect(await save('sequel', 1, [next])).toEqual([{ status: 'saved', head: markOf(next) }]);
       expect(await store.one.operationLog.head('novel')).toMatchObject(markOf(nth(entries, -1)));
       expect(await storedEntries(store.one, 'novel')).toEqual(entries);
     });
 
     test('holds the latest snapshot and only the entries after it', async () => {
-      const entries = entriesAfter(GENESIS, 6);
+      const entries = chain(6);
       await save('novel', 1, entries);
       const snapshot = { at: markOf(nth(entries, 3)), payload: Uint8Array.of(1, 2, 3) };
       await store.one.snapshots.put('novel', snapshot);
@@ -161,12 +154,12 @@ export function sessionRecordsContract(openStore: () => Promise<SharedStore>): v
     });
 
     test('of a source whose entries are all in the snapshot can be written on', async () => {
-      const entries = entriesAfter(GENESIS, 3);
+      const entries = chain(3);
       await save('novel', 1, entries);
       await store.one.snapshots.put('novel', { at: markOf(nth(entries, 2)), payload: Uint8Array.of(9) });
       await records.copy('novel', sessionRecord('sequel'));
       expect(await storedEntries(store.one, 'sequel')).toEqual([]);
-      const next = entryAfter(markOf(nth(entries, 2)));
+      const next = entryAfter({ after: markOf(nth(entries, 2)) });
       expect(await save('sequel', 1, [next])).toEqual([{ status: 'saved', head: markOf(next) }]);
       expect(await store.one.operationLog.readAfter('sequel', 3, 1_000)).toEqual([next]);
     });
@@ -178,13 +171,13 @@ export function sessionRecordsContract(openStore: () => Promise<SharedStore>): v
     });
 
     test('knows none of the clients of its source: their ids are signed for that session', async () => {
-      await save('novel', 1, entriesAfter(GENESIS, 2));
+      await save('novel', 1, chain(2));
       await records.copy('novel', sessionRecord('sequel'));
-      expect(await store.one.operationLog.clientRow('sequel', 'alice-1')).toBeNull();
+      expect(await store.one.operationLog.clientRow('sequel', 'client-1')).toBeNull();
     });
 
     test('does not take an id that is taken, nor copy what is not there', async () => {
-      await save('novel', 1, entriesAfter(GENESIS, 2));
+      await save('novel', 1, chain(2));
       await openedSession(store.one, 'sequel');
       expect(await records.copy('novel', sessionRecord('sequel', { title: 'other' }))).toBe(false);
       expect(await records.get('sequel')).toMatchObject({ title: 'About sequel' });
@@ -196,9 +189,9 @@ export function sessionRecordsContract(openStore: () => Promise<SharedStore>): v
     });
 
     test('of a long history is whole, while its source is written on and others ask for the same id', async () => {
-      const entries = entriesAfter(GENESIS, 3_500);
+      const entries = chain(3_500);
       await save('novel', 1, entries);
-      const next = entryAfter(markOf(nth(entries, -1)));
+      const next = entryAfter({ after: markOf(nth(entries, -1)) });
       const [first, second, saved] = await Promise.all([
         records.copy('novel', sessionRecord('sequel')),
         other.copy('novel', sessionRecord('sequel')),

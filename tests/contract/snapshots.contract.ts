@@ -1,6 +1,7 @@
 import { markOf, type Entry } from '../../src/protocol/entry';
 import { GENESIS, type Mark } from '../../src/protocol/positions';
-import { entriesAfter, entryAfter, nth, openedSession, sessionRecord, type SharedStore } from '../support/stores';
+import { chain, entryAfter } from '../support/entries';
+import { nth, openedSession, sessionRecord, type SharedStore } from '../support/stores';
 
 /** What every keeper of snapshots promises. */
 export function snapshotsContract(openStore: () => Promise<SharedStore>): void {
@@ -10,8 +11,8 @@ export function snapshotsContract(openStore: () => Promise<SharedStore>): void {
   beforeEach(async () => {
     store = await openStore();
     await openedSession(store.one, 'novel');
-    const first = entryAfter(GENESIS, { count: 3 });
-    entries = [first, ...entriesAfter(markOf(first), 7)];
+    const first = entryAfter({ count: 3 });
+    entries = [first, ...chain(7, { after: markOf(first) })];
     await store.one.operationLog.save([{ sessionId: 'novel', epoch: 1, entries }]);
   });
   afterEach(() => store.close());
@@ -42,7 +43,7 @@ export function snapshotsContract(openStore: () => Promise<SharedStore>): void {
       GENESIS,
       { seq: 1, tag: nth(entries, 0).tag },
       { seq: last.seq, tag: nth(entries, 0).tag },
-      markOf(entryAfter(markOf(last))),
+      markOf(entryAfter({ after: markOf(last) })),
     ];
     for (const at of wrong) expect(await put(at, Uint8Array.of(1))).toBe(false);
     expect(await latest()).toBeNull();
@@ -68,7 +69,7 @@ export function snapshotsContract(openStore: () => Promise<SharedStore>): void {
 
   test('stays where it is when entries come after it, a new epoch is opened and what is below is pruned', async () => {
     await put(markOf(nth(entries, 4)), Uint8Array.of(4));
-    const next = entryAfter(markOf(nth(entries, -1)));
+    const next = entryAfter({ after: markOf(nth(entries, -1)) });
     await store.one.operationLog.save([{ sessionId: 'novel', epoch: 1, entries: [next] }]);
     await store.one.operationLog.openEpoch('novel', 1, 0);
     await store.one.operationLog.prune('novel', 7, Number.MAX_SAFE_INTEGER);

@@ -114,7 +114,7 @@ const CASES: readonly Case[] = [
       params,
       body: { ...sound, client: { clientId: 'mallory', signature: 'x' } },
     },
-    'FORBIDDEN',
+    'CLIENT_INVALID',
   ),
   refused('__proto__ in the credentials', 'appendOperations', {
     params,

@@ -75,9 +75,9 @@ describe('operations', () => {
 
   test('a client speaks only for its own user and session', async () => {
     const { client } = await appended({ clientSeq: 1, operations: ['a'] }, 'ann');
-    await expectRefusal(append({ client, clientSeq: 2, operations: ['b'] }, 'bob'), 'FORBIDDEN');
+    await expectRefusal(append({ client, clientSeq: 2, operations: ['b'] }, 'bob'), 'CLIENT_INVALID');
     params = { sessionId: await createSession(server, { format: 'json' }) };
-    await expectRefusal(append({ client, clientSeq: 2, operations: ['b'] }, 'ann'), 'FORBIDDEN');
+    await expectRefusal(append({ client, clientSeq: 2, operations: ['b'] }, 'ann'), 'CLIENT_INVALID');
     expect((await history()).head).toBe(0);
   });
 

@@ -33,15 +33,18 @@ test('a client that is connected may append over HTTP under the same identity [E
   await bob.demand('operation:submit', { sessionId, clientSeq: 1, operations: ['a'] });
   const body = { client: { clientId, signature }, clientSeq: 1, operations: ['a'] };
   expect((await call(server, 'appendOperations', { params, as: 'bob', body })).body).toMatchObject({ duplicate: true });
-  await expectRefusal(call(server, 'appendOperations', { params, as: 'ann', body }), 'FORBIDDEN');
+  await expectRefusal(call(server, 'appendOperations', { params, as: 'ann', body }), 'CLIENT_INVALID');
 });
 
 test('a new title reaches those who are connected, and those who come later', async () => {
   const { server, sessionId, params, bob } = await session();
-  await call(server, 'renameSession', { params, as: 'bob', body: { title: 'Better' } });
+  const { body } = await call(server, 'renameSession', { params, as: 'bob', body: { title: 'Better' } });
   expect(await bob.next('session:renamed')).toEqual({ sessionId, title: 'Better' });
   const carl = await server.connect({ user: 'carl' });
-  expect((await carl.demand('session:join', { sessionId })).session.title).toBe('Better');
+  const joined = await carl.demand('session:join', { sessionId });
+  expect(joined.session.title).toBe('Better');
+  // All of it, also when it was renamed.
+  expect(body).toEqual({ session: joined.session });
 });
 
 test('a session that is closed ends for those who are connected, with everything saved', async () => {

@@ -1,11 +1,11 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GENESIS } from '../../src/protocol/positions';
 import type { DocumentStore } from '../../src/storage/document-store';
 import { eventually } from '../support/eventually';
 import { ensureStrace, parseTrace, traced, type SystemCall } from '../support/server-process-trace';
 import { StoreProcess } from '../support/store-process';
-import { entriesAfter, openedSession, sessionRecord, temporaryDirectory } from '../support/stores';
+import { chain } from '../support/entries';
+import { openedSession, sessionRecord, temporaryDirectory } from '../support/stores';
 
 /** A traced process starts slowly. */
 jest.setTimeout(120_000);
@@ -56,7 +56,7 @@ async function traceLast(
 }
 
 const save = ({ operationLog }: DocumentStore) =>
-  operationLog.save([{ sessionId: 'novel', epoch: 1, entries: entriesAfter(GENESIS, 3) }]);
+  operationLog.save([{ sessionId: 'novel', epoch: 1, entries: chain(3) }]);
 
 const ON_DISK = ['written', 'synced', 'committed and synced'];
 

@@ -1,19 +1,12 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open } from 'lmdb';
-import { GENESIS } from '../../src/protocol/positions';
 import { networkFileSystemOf } from '../../src/storage/lmdb/lmdb-disk';
 import { bringUpToFormat } from '../../src/storage/lmdb/lmdb-format';
 import { openTables, type Tables } from '../../src/storage/lmdb/lmdb-tables';
 import { StoreProcess } from '../support/store-process';
-import {
-  entriesAfter,
-  lmdbStore,
-  openedSession,
-  sessionRecord,
-  storedEntries,
-  temporaryDirectory,
-} from '../support/stores';
+import { chain } from '../support/entries';
+import { lmdbStore, openedSession, sessionRecord, storedEntries, temporaryDirectory } from '../support/stores';
 
 let directory: string;
 
@@ -38,7 +31,7 @@ async function makeStore(): Promise<void> {
   const store = lmdbStore(directory);
   await store.start();
   await openedSession(store, 'novel');
-  await store.operationLog.save([{ sessionId: 'novel', epoch: 1, entries: entriesAfter(GENESIS, 5) }]);
+  await store.operationLog.save([{ sessionId: 'novel', epoch: 1, entries: chain(5) }]);
   await store.stop();
 }
 
@@ -47,7 +40,7 @@ test('[ST11] a new store says its format, and is found again by it', async () =>
   expect(await withTables(({ meta }) => meta.get('format'))).toBe(1);
   const store = lmdbStore(directory);
   await store.start();
-  expect(await storedEntries(store, 'novel')).toEqual(entriesAfter(GENESIS, 5));
+  expect(await storedEntries(store, 'novel')).toEqual(chain(5));
   await store.stop();
 });
 
@@ -93,7 +86,7 @@ test('[ST11] a server that was running when a newer one migrated its store write
   const store = await process.open({ directory });
   await openedSession(store, 'novel');
   await withTables(({ meta }, transact) => transact(() => void meta.put('format', 2)));
-  const entries = entriesAfter(GENESIS, 1);
+  const entries = chain(1);
   await expect(store.operationLog.save([{ sessionId: 'novel', epoch: 1, entries }])).rejects.toMatchObject({
     code: 'STORE_UNAVAILABLE',
     message: expect.stringContaining('run a version that knows format 2'),

@@ -9,7 +9,8 @@ import { GENESIS, type Mark, type Position } from '../../src/protocol/positions'
 import type { DocumentStore } from '../../src/storage/document-store';
 import { ensureStrace } from '../support/server-process-trace';
 import { StoreProcess } from '../support/store-process';
-import { entriesAfter, openedSession, storedEntries, temporaryDirectory } from '../support/stores';
+import { chain } from '../support/entries';
+import { openedSession, storedEntries, temporaryDirectory } from '../support/stores';
 
 const run = promisify(execFile);
 const SAVE_LENGTH = 5;
@@ -31,7 +32,7 @@ afterEach(async () => {
 /** One save of some 50 kB at the stored head; answers the new head. */
 async function saveSome({ operationLog }: DocumentStore, sessionId: string): Promise<Mark> {
   const head: Position | null = await operationLog.head(sessionId);
-  const entries = entriesAfter(head ?? GENESIS, SAVE_LENGTH, { operations: JSON.stringify(['x'.repeat(10_000)]) });
+  const entries = chain(SAVE_LENGTH, { after: head ?? GENESIS, operations: JSON.stringify(['x'.repeat(10_000)]) });
   const [result] = await operationLog.save([{ sessionId, epoch: 1, entries }]);
   if (result?.status !== 'saved') throw new Error(`the save was ${result?.status}`);
   return result.head;
@@ -109,8 +110,8 @@ test('of calls that fail at the same time each is told, and none of them is half
   const large = { operations: JSON.stringify(['x'.repeat(2_000_000)]) };
   const outcomes = await Promise.allSettled([
     store.operationLog.save([
-      { sessionId: 'poem', epoch: 1, entries: entriesAfter(poem, 1) },
-      { sessionId: 'novel', epoch: 1, entries: entriesAfter(acknowledged, 1, large) },
+      { sessionId: 'poem', epoch: 1, entries: chain(1, { after: poem }) },
+      { sessionId: 'novel', epoch: 1, entries: chain(1, { after: acknowledged, ...large }) },
     ]),
     store.operationLog.openEpoch('poem', 1, 0),
     store.operationLog.head('novel'),

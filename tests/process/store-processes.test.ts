@@ -4,15 +4,8 @@ import { GENESIS, type Mark } from '../../src/protocol/positions';
 import type { DocumentStore } from '../../src/storage/document-store';
 import { seededRandom } from '../support/random';
 import { StoreProcess } from '../support/store-process';
-import {
-  entriesAfter,
-  lmdbStore,
-  nth,
-  openedSession,
-  sessionRecord,
-  storedEntries,
-  temporaryDirectory,
-} from '../support/stores';
+import { chain } from '../support/entries';
+import { lmdbStore, nth, openedSession, sessionRecord, storedEntries, temporaryDirectory } from '../support/stores';
 
 /** Each process takes a quarter of a second to start, and several where others use the machine too. */
 jest.setTimeout(120_000);
@@ -68,7 +61,7 @@ test('[ST2] three processes that write the same sessions at the same time leave 
           const head = await store.operationLog.head(sessionId);
           const at = head ?? { epoch: 0, ...GENESIS };
           if (random() < 0.1) await store.operationLog.openEpoch(sessionId, at.epoch, 0);
-          return { sessionId, epoch: at.epoch, entries: entriesAfter(at, 3, { clientId: `writer-${writer}` }) };
+          return { sessionId, epoch: at.epoch, entries: chain(3, { after: at, clientId: `writer-${writer}` }) };
         }),
       );
       const results = await store.operationLog.save(saves);
@@ -113,13 +106,13 @@ test('the store outgrows the address space it began with, also where another pro
   const writer = await (await startProcess()).open({ directory, initialMapBytes });
   const reader = await (await startProcess()).open({ directory, initialMapBytes });
   await openedSession(writer, 'novel');
-  const entries = entriesAfter(GENESIS, 300, { operations: JSON.stringify(['x'.repeat(100_000)]) });
+  const entries = chain(300, { operations: JSON.stringify(['x'.repeat(100_000)]) });
   for (let at = 0; at < entries.length; at += 50) {
     await writer.operationLog.save([{ sessionId: 'novel', epoch: 1, entries: entries.slice(at, at + 50) }]);
     expect(await reader.operationLog.readAfter('novel', at + 49, 1)).toEqual([nth(entries, at + 49)]);
   }
   await openedSession(reader, 'poem');
-  const poem = entriesAfter(GENESIS, 10);
+  const poem = chain(10);
   await reader.operationLog.save([{ sessionId: 'poem', epoch: 1, entries: poem }]);
   expect(await storedEntries(writer, 'poem')).toEqual(poem);
   expect(await writer.operationLog.head('novel')).toEqual({ epoch: 1, ...markOf(nth(entries, -1)) });
@@ -143,7 +136,7 @@ test('[ST3] what was saved before a kill -9 is there after it, whole saves only,
       const saves = [...known].map(([sessionId, at]) => ({
         sessionId,
         epoch: 1,
-        entries: entriesAfter(at, SAVE_LENGTH, { clientId: `round-${round}` }),
+        entries: chain(SAVE_LENGTH, { after: at, clientId: `round-${round}` }),
       }));
       const results = await store.operationLog.save(saves);
       results.forEach((result, index) => {
@@ -172,7 +165,7 @@ test('[ST3] what was saved before a kill -9 is there after it, whole saves only,
 async function saveOther({ operationLog }: DocumentStore): Promise<void> {
   const head = await operationLog.head('other');
   const [result] = await operationLog.save([
-    { sessionId: 'other', epoch: 1, entries: entriesAfter(head ?? GENESIS, 1) },
+    { sessionId: 'other', epoch: 1, entries: chain(1, { after: head ?? GENESIS }) },
   ]);
   expect(result?.status).toBe('saved');
 }

@@ -340,6 +340,7 @@ const wrongValues: Record<
     base: { wrong: notAnObject, isOptional: true },
     'base.seq': { wrong: notASequence },
     'base.tag': { wrong: notATag },
+    ref: { wrong: notASequence, isOptional: true },
   },
   'operation:catch-up': {
     sessionId: { wrong: notAnId },
@@ -515,7 +516,7 @@ describe('payloads', () => {
 describe('who is not who they say', () => {
   const submit = { clientSeq: 1, operations: ['forged'] };
 
-  test('forged client ids are FORBIDDEN, and take nothing from the real client', async () => {
+  test('forged client ids are CLIENT_INVALID, and take nothing from the real client', async () => {
     const ada = await server.connect({ user: 'ada' });
     const real = (await ada.demand('session:join', { sessionId })).client;
     const elsewhere = (await ada.demand('session:join', { sessionId: yjsSessionId })).client;
@@ -542,7 +543,7 @@ describe('who is not who they say', () => {
     ];
     for (const [what, client, { clientId, signature }] of attempts) {
       const answer = await client.ask('session:join', { sessionId, client: { clientId, signature } });
-      expect({ what, answer }).toEqual({ what, answer: refused('FORBIDDEN') });
+      expect({ what, answer }).toEqual({ what, answer: refused('CLIENT_INVALID') });
     }
     // Mallory is still in as what she is; the other connection of Ada's never got in; Ada is still Ada.
     expect(await sameUser.refusal('operation:submit', { sessionId, ...submit })).toMatchObject({ code: 'NOT_JOINED' });
@@ -561,7 +562,7 @@ describe('who is not who they say', () => {
         sessionId,
         client: { clientId: client.clientId, signature: client.signature },
       }),
-    ).toEqual(refused('FORBIDDEN'));
+    ).toEqual(refused('CLIENT_INVALID'));
     for (const one of [tricky, other]) one.close();
   });
 

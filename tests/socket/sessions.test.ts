@@ -275,6 +275,66 @@ describe('one connection per client', () => {
   });
 });
 
+describe('[DL1] a joiner that has to page', () => {
+  /** More than one page of history, of which the server has only the last entry at hand. */
+  async function longSession() {
+    const server = await start({ config: { ringEntries: 1 } });
+    const [ada, bob] = [await server.connect({ user: 'ada' }), await server.connect({ user: 'bob' })];
+    const sessionId = await createSession(ada);
+    const author = await Follower.join(ada, sessionId);
+    for (let clientSeq = 1; clientSeq <= 8; clientSeq += 1) {
+      await ada.demand('operation:submit', { sessionId, clientSeq, operations: ['x'.repeat(250_000)] });
+    }
+    await author.reachSaved(8);
+    return { server, ada, bob, sessionId, author };
+  }
+
+  const usersOf = (participants: ReadonlyArray<{ userId: string }> = []): string[] =>
+    participants.map(({ userId }) => userId).sort();
+
+  test('hears with its last page who is there by then, and where they point', async () => {
+    const { server, ada, bob, sessionId, author } = await longSession();
+    const dora = await server.connect({ user: 'dora' });
+    await dora.demand('session:join', { sessionId });
+    await ada.demand('awareness:update', { sessionId, awarenessId: '1', clock: 1, state: 'before' });
+    const joined = await bob.demand('session:join', { sessionId });
+    expect(joined).toMatchObject({ more: true, awareness: { 1: { clock: 1, state: 'before' } } });
+    expect(usersOf(joined.participants)).toEqual(['ada', 'bob', 'dora']);
+
+    const carl = await server.connect({ user: 'carl' });
+    await carl.demand('session:join', { sessionId });
+    await dora.demand('session:leave', { sessionId });
+    await ada.demand('awareness:update', { sessionId, awarenessId: '1', clock: 2, state: 'after' });
+    // Those in the room have heard all of it.
+    await ada.next('session:participants', ({ left }) => left.some(({ userId }) => userId === 'dora'));
+    await ada.next('awareness:update', ({ states }) => states['1']?.state === 'after');
+    const page = await bob.demand('operation:catch-up', { sessionId, after: joined.next, limit: 1 });
+    expect(page.more).toBe(true);
+    expect(page).not.toHaveProperty('participants');
+    expect(page).not.toHaveProperty('awareness');
+    const last = await bob.demand('operation:catch-up', { sessionId, after: page.next });
+    expect(last).toMatchObject({ more: false, next: author.head, awareness: { 1: { clock: 2, state: 'after' } } });
+    expect(usersOf(last.participants)).toEqual(['ada', 'bob', 'carl']);
+    expect(bob.heard).toEqual([]);
+
+    // From here on it is told.
+    await carl.demand('session:leave', { sessionId });
+    await bob.next('session:participants', ({ left }) => left.some(({ userId }) => userId === 'carl'));
+  });
+
+  test('who is in already reads the past, hears nothing of that again, and goes on listening', async () => {
+    const { ada, sessionId, author } = await longSession();
+    const page = await ada.demand('operation:catch-up', { sessionId, after: GENESIS });
+    expect(page.more).toBe(true);
+    const submitted = await ada.demand('operation:submit', { sessionId, clientSeq: 9, operations: ['y'] });
+    await author.reach(submitted.seq);
+    const last = await ada.demand('operation:catch-up', { sessionId, after: page.next });
+    expect(last.more).toBe(false);
+    expect(last).not.toHaveProperty('participants');
+    expect(author.faults).toEqual([]);
+  });
+});
+
 describe('roles', () => {
   const rolesOf = (roles: Record<string, Role>) => ({
     hooks: { authorize: ({ userId }: { userId: string }) => roles[userId] ?? null },

@@ -2,9 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../../src/lib/logger';
-import { entryTag } from '../../src/ordering/tag';
-import { markOf, type Entry } from '../../src/protocol/entry';
-import { GENESIS, type Mark } from '../../src/protocol/positions';
+import type { Entry } from '../../src/protocol/entry';
+import { GENESIS } from '../../src/protocol/positions';
 import type { DocumentStore } from '../../src/storage/document-store';
 import { LmdbDocumentStore } from '../../src/storage/lmdb/lmdb-document-store';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
@@ -69,36 +68,6 @@ export const lmdbStore = (
   directory: string,
   options: { durability?: 'fsync' | 'buffered'; initialMapBytes?: number } = {},
 ): LmdbDocumentStore => new LmdbDocumentStore({ directory, durability: 'fsync', log: silentLogger, ...options });
-
-/** The entry that continues a history at `before`; its client is at `clientSeq` 1 more than the history is long. */
-export function entryAfter(before: Mark, fields: Partial<Entry> = {}): Entry {
-  const count = fields.count ?? 1;
-  const entry = {
-    epoch: 1,
-    seq: before.seq + count,
-    count,
-    prevTag: before.tag,
-    clientId: 'alice-1',
-    clientSeq: before.seq + count,
-    userId: 'alice',
-    at: 1_700_000_000_000,
-    operations: JSON.stringify(Array.from({ length: count }, (_, index) => `operation ${before.seq + index + 1}`)),
-    ...fields,
-  };
-  return { ...entry, tag: entryTag(entry) };
-}
-
-/** So many entries in a row after `before`. */
-export function entriesAfter(before: Mark, length: number, fields: Partial<Entry> = {}): Entry[] {
-  const entries: Entry[] = [];
-  let at = before;
-  while (entries.length < length) {
-    const entry = entryAfter(at, fields);
-    entries.push(entry);
-    at = markOf(entry);
-  }
-  return entries;
-}
 
 export const sessionRecord = (sessionId: string, fields: Partial<SessionRecord> = {}): SessionRecord => ({
   sessionId,

@@ -14,6 +14,7 @@ const DEADLINE_MS = 10_000;
 const ANNOUNCEMENTS: readonly AnnouncementName[] = [
   'operation:batch',
   'operation:saved',
+  'operation:answer',
   'session:forked',
   'session:participants',
   'session:renamed',

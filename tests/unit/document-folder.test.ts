@@ -5,11 +5,11 @@ import * as Y from 'yjs';
 import { silentLogger } from '../../src/lib/logger';
 import type { Entry } from '../../src/protocol/entry';
 import { FlowError } from '../../src/protocol/errors';
-import { GENESIS } from '../../src/protocol/positions';
 import type { FoldSource } from '../../src/storage/document-folder';
 import { PiscinaDocumentFolder } from '../../src/storage/piscina-document-folder';
 import { seededRandom } from '../support/random';
-import { entryAfter, nth } from '../support/stores';
+import { entryAfter } from '../support/entries';
+import { nth } from '../support/stores';
 
 const folder = new PiscinaDocumentFolder({ log: silentLogger });
 beforeAll(() => folder.start());
@@ -40,7 +40,7 @@ function source(
         const page: Entry[] = [];
         for (let start = at; start < Math.min(at + perEntry * perPage, operations.length); start += perEntry) {
           const batch = operations.slice(start, start + perEntry);
-          page.push(entryAfter(GENESIS, { count: batch.length, operations: JSON.stringify(batch) }));
+          page.push(entryAfter({ operations: batch }));
         }
         yield page;
       }
@@ -131,7 +131,7 @@ describe('[ST9] a fold', () => {
     const failing: FoldSource = {
       snapshot: null,
       entries: (async function* () {
-        yield [entryAfter(GENESIS, { operations: '[]' })];
+        yield [entryAfter({ operations: '[]' })];
         throw new Error('the disk is gone');
       })(),
     };
@@ -376,7 +376,7 @@ describe('the workers', () => {
     const never: FoldSource = {
       snapshot: null,
       entries: (async function* () {
-        yield [entryAfter(GENESIS, { operations: '[]' })];
+        yield [entryAfter({ operations: '[]' })];
         reached();
         await new Promise(() => {});
       })(),

@@ -1,7 +1,7 @@
 import { FanOut } from '../../src/live/fan-out';
 import { weightOf, type Entry } from '../../src/protocol/entry';
 import { GENESIS } from '../../src/protocol/positions';
-import type { Batch } from '../../src/protocol/schemas';
+import { announcements, type Batch } from '../../src/protocol/schemas';
 import { Telemetry } from '../../src/telemetry/telemetry';
 import { chain, entryAfter } from '../support/entries';
 import { ManualClock } from '../support/manual-clock';
@@ -30,7 +30,7 @@ function begin(intervalMs: number): void {
       telemetry,
       intervalMs,
       sendBatch: (batch, bytes) => {
-        sent.push({ batch, bytes });
+        sent.push({ batch: announcements['operation:batch'].parse(JSON.parse(batch.text)), bytes });
         return 3;
       },
       sendSaved: (saved) => sent.push({ saved }),

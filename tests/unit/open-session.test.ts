@@ -1,14 +1,16 @@
 import { ClientIdentity } from '../../src/access/client-identity';
 import type { WebSocketManager } from '../../src/connections/websocket-manager';
 import { createLogger } from '../../src/lib/logger';
-import { OpenSession, type LiveServices } from '../../src/live/open-session';
+import type { LiveServices } from '../../src/live/live-services';
+import { OpenSession } from '../../src/live/open-session';
 import { Saver } from '../../src/live/saver';
 import { Snapshotter } from '../../src/live/snapshotter';
 import type { EventOrdering, Hint, Submission } from '../../src/ordering/event-ordering';
 import { MemoryEventOrdering } from '../../src/ordering/memory-event-ordering';
 import { markOf, type Entry } from '../../src/protocol/entry';
+import { FlowError } from '../../src/protocol/errors';
 import { GENESIS } from '../../src/protocol/positions';
-import type { Batch, SessionInfo } from '../../src/protocol/schemas';
+import type { Batch, Replies, SessionInfo } from '../../src/protocol/schemas';
 import { MemoryParticipants } from '../../src/sessions/memory-participants';
 import type { DocumentFolder } from '../../src/storage/document-folder';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
@@ -48,7 +50,7 @@ class Wire implements WebSocketManager {
   backlogBytes = () => 0;
   toSession = (): void => {};
   toSessionHere = (_sessionId: string, name: string, payload: unknown): number => {
-    if (name === 'operation:batch') this.batches.push(payload as Batch);
+    if (name === 'operation:batch') this.batches.push(JSON.parse(JSON.stringify(payload)) as Batch);
     return this.#room.size;
   };
   toConnectionHere = (_connectionId: string, name: string, payload: unknown): void => {
@@ -506,7 +508,97 @@ describe('[DL3] an answer to a submit', () => {
   });
 });
 
+describe('[ST4] a client that claims to know more than there is', () => {
+  const replies: Array<Replies['session:join']> = [];
+  /** Resolves with the refusal, or with null when it is in. */
+  async function claim(epoch: number): Promise<FlowError | null> {
+    const have = { epoch, head: { seq: 5, tag: OTHER_TAG }, saved: GENESIS };
+    const joiner = { connectionId: 'eve', userId: 'eve', isAlive: () => true };
+    try {
+      await session.join(joiner, { sessionId: ID, have }, 'editor', (reply) => replies.push(reply));
+      return null;
+    } catch (fault) {
+      if (fault instanceof FlowError) return fault;
+      throw fault;
+    } finally {
+      await settle();
+    }
+  }
+  const again = (fault: FlowError | null): number => fault?.details.retryAfterMs ?? Number.NaN;
+
+  beforeEach(() => replies.splice(0));
+
+  test('is told what is void only under a newer epoch', async () => {
+    await open();
+    expect(await claim(1)).toMatchObject({ code: 'NOT_DELIVERED' });
+    expect([discontinuities.length, session.position.epoch]).toEqual([1, 2]);
+    expect(await claim(1)).toBeNull();
+    expect(replies).toMatchObject([{ resume: { fork: { base: GENESIS } }, head: { epoch: 2 } }]);
+  });
+
+  test('once more has to wait, and is told how long', async () => {
+    await open();
+    await claim(1);
+    const early = await claim(2);
+    expect(early).toMatchObject({ code: 'NOT_DELIVERED' });
+    expect(discontinuities).toHaveLength(1);
+    clock.advance(again(early));
+    expect(await claim(2)).toMatchObject({ code: 'NOT_DELIVERED' });
+    expect(discontinuities).toHaveLength(2);
+    expect(replies).toEqual([]);
+  });
+
+  test('for ever has the session opened again ever more rarely, and the others write on', async () => {
+    await open();
+    const { clientId } = await session.admitClient('ada', undefined);
+    for (let clientSeq = 1; clientSeq <= 600; clientSeq += 1) {
+      expect(await claim(Number.MAX_SAFE_INTEGER)).toMatchObject({ code: 'NOT_DELIVERED' });
+      const submitted = session.submitAs(
+        { clientId, userId: 'ada', role: 'editor' },
+        { sessionId: ID, clientSeq, operations: ['mine'] },
+      );
+      expect(await submitted).toMatchObject({ seq: clientSeq });
+      clock.advance(100);
+    }
+    // Five in the first eight seconds, then one every five to ten.
+    expect(discontinuities.length).toBeGreaterThan(5);
+    expect(discontinuities.length).toBeLessThan(20);
+    expect(replies).toEqual([]);
+  });
+
+  test('after a quiet time is the first again', async () => {
+    await open();
+    for (let claims = 0; claims < 5; claims += 1) {
+      await claim(Number.MAX_SAFE_INTEGER);
+      clock.advance(10_000);
+    }
+    await claim(Number.MAX_SAFE_INTEGER);
+    const late = again(await claim(Number.MAX_SAFE_INTEGER));
+    clock.advance(70_000);
+    await claim(Number.MAX_SAFE_INTEGER);
+    const first = again(await claim(Number.MAX_SAFE_INTEGER));
+    expect(late).toBeGreaterThan(4_000);
+    expect(first).toBeLessThanOrEqual(500);
+  });
+});
+
 describe('coming and going', () => {
+  test('[ST5] a session that another process has taken over leaves nothing in a hot log of its own', async () => {
+    hotLog = new MemoryEventOrdering({ clock, scope: 'process' });
+    services = { ...services, ordering: hotLog };
+    await open();
+    const { clientId } = await session.admitClient('ada', undefined);
+    await session.submitAs(
+      { clientId, userId: 'ada', role: 'editor' },
+      { sessionId: ID, clientSeq: 1, operations: ['unsaved'] },
+    );
+    await store.operationLog.openEpoch(ID, 1, 0);
+    expect(await hot()).toMatchObject({ head: { seq: 1 }, saved: GENESIS });
+    clock.advance(20);
+    await session.ended;
+    expect(await hot()).toBeNull();
+  });
+
   test('[ST5] drained while it is being opened again, it stays draining', async () => {
     await open();
     const release = hold();

@@ -24,10 +24,13 @@ export class ScriptedServer {
       else next(Object.assign(new Error(this.refusal.message), { data: this.refusal }));
     });
     this.#io.on('connection', (socket) => {
-      socket.onAny((name: string, request: unknown, answer: unknown) => {
+      socket.onAny((name: string, sent: Record<string, unknown>, acknowledge: unknown) => {
+        const { ref, ...request } = sent;
         this.requests.push({ name, request, atMs: performance.now() });
-        const reply = this.#scripts.get(name)?.(request, socket) ?? null;
-        if (reply && typeof answer === 'function') answer(reply);
+        const answer = this.#scripts.get(name)?.(request, socket) ?? null;
+        if (answer && typeof acknowledge === 'function') acknowledge(answer);
+        else if (answer && ref !== undefined)
+          socket.emit('operation:answer', { sessionId: request['sessionId'], ref, answer });
       });
     });
     this.#http.listen(0, '127.0.0.1');

@@ -102,8 +102,33 @@ export class SimulatedLink implements Link {
     _deadlineMs: number,
     answer: Answer<Name>,
   ): void {
+    this.#ask(name, payload, answer, () => true);
+  }
+
+  submit(
+    payload: RequestInputs['operation:submit'],
+    _deadlineMs: number,
+    answer: Answer<'operation:submit'>,
+  ): () => void {
+    return this.#ask(
+      'operation:submit',
+      payload,
+      answer,
+      ({ duplicate }, peer) => duplicate === true || !this.#server.members.get(peer)?.isInRoom,
+    );
+  }
+
+  #ask<Name extends RequestName>(
+    name: Name,
+    payload: RequestInputs[Name],
+    answer: Answer<Name>,
+    isAnswered: (reply: Replies[Name], peer: SimulatedPeer) => boolean,
+  ): () => void {
     const peer = this.#peer;
-    if (!peer) return answer.onRefusal(unanswered('no connection'));
+    if (!peer) {
+      answer.onRefusal(unanswered('no connection'));
+      return () => {};
+    }
     // A copy, because the wire makes one.
     const request: RequestInputs[Name] = JSON.parse(JSON.stringify(payload));
     const fail = (): void => {
@@ -113,12 +138,14 @@ export class SimulatedLink implements Link {
     const speaker = this.#server.members.get(peer)?.clientId;
     this.toServer.push(() => {
       const reply = this.#carryOut(name, request, peer, speaker);
+      if (!(reply instanceof FlowError) && !isAnswered(reply as Replies[Name], peer)) return;
       this.#backward(peer, () => {
         if (!this.#unanswered.delete(fail)) return;
         if (reply instanceof FlowError) answer.onRefusal(readRefusal(reply.toWire()) ?? unanswered('malformed'));
         else answer.onReply(JSON.parse(JSON.stringify(reply)));
       });
     });
+    return () => void this.#unanswered.delete(fail);
   }
 
   #carryOut<Name extends RequestName>(

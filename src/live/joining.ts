@@ -1,0 +1,130 @@
+import type { WebSocketManager } from '../connections/websocket-manager';
+import { toWireEntry } from '../protocol/entry';
+import type { Mark } from '../protocol/positions';
+import type { Participant, Replies, Requests, Role, SessionInfo } from '../protocol/schemas';
+import type { Participants } from '../sessions/participants';
+import type { Admission } from './admission';
+import type { Audience, Page } from './audience';
+import type { Awareness } from './awareness';
+import type { Feed } from './feed';
+import type { History } from './history';
+import type { Members } from './members';
+import type { SavedPosition } from './saved-position';
+
+/** A page of the wire holds at most so many entries unless the client asks for fewer. */
+const PAGE_ENTRIES = 5_000;
+
+/** A connection on its way in. */
+export interface Joiner {
+  readonly connectionId: string;
+  readonly userId: string;
+  readonly isAlive: () => boolean;
+}
+
+/** The rooms of the session that is joined. */
+interface Rooms {
+  readonly feed: Feed;
+  readonly history: History;
+  readonly admission: Admission;
+  readonly saved: SavedPosition;
+  readonly audience: Audience;
+  readonly members: Members;
+  readonly awareness: Awareness;
+  readonly info: () => SessionInfo;
+  /** Throws where nothing is accepted. */
+  readonly demandOpen: () => void;
+}
+
+interface JoiningServices {
+  readonly participants: Participants;
+  readonly sockets: WebSocketManager;
+}
+
+/** Brings connections into one session: tells them its history, page by page, and who else is there (DL1). */
+export class Joining {
+  readonly #sessionId: string;
+  readonly #services: JoiningServices;
+  readonly #rooms: Rooms;
+
+  constructor(sessionId: string, services: JoiningServices, rooms: Rooms) {
+    this.#sessionId = sessionId;
+    this.#services = services;
+    this.#rooms = rooms;
+  }
+
+  async join(
+    { connectionId, userId, isAlive }: Joiner,
+    request: Requests['session:join'],
+    role: Role,
+    respond: (reply: Replies['session:join']) => void,
+  ): Promise<void> {
+    const { feed, history, admission, saved, audience, members, awareness, info } = this.#rooms;
+    const { participants } = this.#services;
+    try {
+      const client = await admission.admitClient(userId, request.client);
+      // Whoever comes from another instance may have heard more than has come here yet.
+      if (request.have) await feed.reach(request.have.head.seq);
+      const way = await history.wayIn(feed.tail, request);
+      if (way.resume !== 'continue') admission.demandNothingLost(request.have);
+      const participant: Participant = { connectionId, clientId: client.clientId, userId, role };
+      const present = await participants.join(this.#sessionId, participant);
+      await this.#page(way.after, PAGE_ENTRIES, (page) => {
+        if (!isAlive()) return;
+        const { after: _, ...resume } = way;
+        // Whom this client's new connection replaces hears by a batch, and not otherwise, what became of the last it sent.
+        audience.announce();
+        members.add(participant);
+        audience.seat(connectionId, page);
+        respond({
+          session: info(),
+          client,
+          role,
+          head: feed.position,
+          saved: { epoch: feed.tail.epoch, ...saved.mark },
+          ...resume,
+          entries: page.entries.map(toWireEntry),
+          next: page.next,
+          more: page.more,
+          participants: [...present],
+          awareness: awareness.states(),
+        });
+      });
+    } finally {
+      if (!members.has(connectionId)) await participants.leave(this.#sessionId, connectionId);
+    }
+  }
+
+  async catchUp(
+    connectionId: string,
+    { after, limit }: Requests['operation:catch-up'],
+    respond: (reply: Replies['operation:catch-up']) => void,
+  ): Promise<void> {
+    const { feed, audience, members, awareness } = this.#rooms;
+    const { sockets, participants } = this.#services;
+    members.get(connectionId);
+    // Who is seated already reads the past and goes on hearing what comes next.
+    const isSeated = sockets.membersHere(this.#sessionId).has(connectionId);
+    const present = isSeated ? [] : await participants.list(this.#sessionId);
+    await this.#page(after, limit ?? PAGE_ENTRIES, (page) => {
+      members.get(connectionId);
+      if (!isSeated) audience.seat(connectionId, page);
+      respond({
+        entries: page.entries.map(toWireEntry),
+        head: feed.position,
+        next: page.next,
+        more: page.more,
+        // While it paged, nobody told it who came, who left and who points where.
+        ...(isSeated || page.more ? {} : { participants: [...present], awareness: awareness.states() }),
+      });
+    });
+  }
+
+  async #page(after: Mark, maxEntries: number, hand: (page: Page) => void): Promise<void> {
+    const { feed, audience, demandOpen } = this.#rooms;
+    await audience.page({ tailNow: () => feed.tail, demandOpen }, after, maxEntries, (page) => {
+      // The log has been read beyond the tail: it lags behind.
+      if (page.next.seq > feed.position.seq) void feed.repair();
+      hand(page);
+    });
+  }
+}
