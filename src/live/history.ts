@@ -9,7 +9,7 @@ import type { Snapshot, Snapshots } from '../storage/snapshots';
 import type { Tail } from './tail';
 
 /** One read from the hot log or the store: what one turn of the event loop handles without a stutter. */
-export const PAGE_BYTES = 1_048_576;
+export const PAGE_BYTES = 524_288;
 
 /** How a joiner comes from what it has to what there is (CL2). */
 export interface WayIn {
