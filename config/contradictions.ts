@@ -7,9 +7,6 @@ interface Contradiction {
   readonly message: string;
 }
 
-/** What a rejoin may read besides the ring. */
-const READ_PAGE_BYTES = 1_048_576;
-
 /** What each value allows, but not the values together. */
 export const contradictions: readonly Contradiction[] = [
   {
@@ -27,10 +24,5 @@ export const contradictions: readonly Contradiction[] = [
     between: ['maxBatchBytes', 'maxUnsavedBytes'],
     holds: (read) => read.maxBatchBytes > read.maxUnsavedBytes,
     message: 'must not be more than MAX_UNSAVED_BYTES, or such a batch is never accepted',
-  },
-  {
-    between: ['ringBytes', 'slowConsumerBytes'],
-    holds: (read) => read.ringBytes + READ_PAGE_BYTES >= read.slowConsumerBytes,
-    message: 'must stay 1 MiB below SLOW_CONSUMER_BYTES, or whoever rejoins from the ring is taken for a slow consumer',
   },
 ];

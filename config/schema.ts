@@ -89,8 +89,12 @@ export const settings = z.object({
   maxUnsavedBytes: bytes(67_108_864).describe('Unsaved operations this process holds; beyond it, clients keep theirs.'),
   ringEntries: integer(1_024, 1, 1_048_576).describe('Latest entries of an open session held for rejoins without I/O.'),
   ringBytes: bytes(2_097_152).describe('The same in bytes; whichever is reached first.'),
-  slowConsumerBytes: bytes(4_194_304, 65_536).describe('A connection with this much unread is cut off and catches up.'),
-  snapshotEntries: integer(500, 1, 1_000_000).describe('A snapshot is made after this many entries.'),
+  slowConsumerBytes: bytes(4_194_304, 65_536).describe(
+    'A connection with this much unread, besides the reply to its join, is cut off and catches up.',
+  ),
+  snapshotEntries: integer(500, 1, 1_000_000).describe(
+    'A snapshot is due after this many entries; under load it is made later.',
+  ),
   snapshotBytes: bytes(262_144).describe('The same in bytes; whichever is reached first.'),
   awarenessIntervalMs: milliseconds(50, 0).describe('A session sends at most one awareness frame per this time.'),
   awarenessBytesPerSecond: bytes(65_536, 1_024).describe('Awareness one connection receives at most.'),

@@ -12,6 +12,7 @@ import { Documents } from './live/documents';
 import type { LiveServices } from './live/live-services';
 import { OpenSessions } from './live/open-sessions';
 import { Saver } from './live/saver';
+import { SlowConsumers } from './live/slow-consumers';
 import { Snapshotter } from './live/snapshotter';
 import type { EventOrdering } from './ordering/event-ordering';
 import { MemoryEventOrdering } from './ordering/memory-event-ordering';
@@ -116,6 +117,10 @@ export function createFlowContainer(given: Given) {
             historyMs: config.historyDays * MS_PER_DAY,
           }),
       ).singleton(),
+      slowConsumers: asFunction(
+        ({ sockets, telemetry, log, config }: Pick<Cradle, 'sockets' | 'telemetry' | 'log' | 'config'>) =>
+          new SlowConsumers({ sockets, telemetry, log, maxUnreadBytes: config.slowConsumerBytes }),
+      ).singleton(),
       openSessions: asFunction((cradle: Cradle) => {
         const { config, collaboration } = cradle;
         return new OpenSessions({
@@ -132,12 +137,13 @@ export function createFlowContainer(given: Given) {
           new Documents({ openSessions, operationLog: store.operationLog, snapshots: store.snapshots }),
       ).singleton(),
       socketEdge: asFunction(
-        ({ io, sockets, collaboration, openSessions, telemetry, clock, log, config }: Cradle) =>
+        ({ io, sockets, collaboration, openSessions, slowConsumers, telemetry, clock, log, config }: Cradle) =>
           new SocketEdge({
             io,
             sockets,
             collaboration,
             openSessions,
+            slowConsumers,
             authenticate: given.authenticate,
             authorize: given.authorize,
             telemetry,
@@ -168,6 +174,7 @@ interface Cradle {
   readonly identity: ClientIdentity;
   readonly saver: Saver;
   readonly snapshotter: Snapshotter;
+  readonly slowConsumers: SlowConsumers;
   readonly openSessions: OpenSessions;
   readonly given: Given;
 }
@@ -190,8 +197,8 @@ async function secretOf({ flowSecret, documentStore, documentDir }: Config): Pro
 
 function liveServices(cradle: Cradle): LiveServices {
   const { config, given, store } = cradle;
-  const { ordering, saveDuty, folder, participants, sockets, identity, saver, snapshotter, telemetry, clock, log } =
-    cradle;
+  const { ordering, saveDuty, folder, participants, sockets, identity, telemetry, clock, log } = cradle;
+  const { saver, snapshotter, slowConsumers } = cradle;
   return {
     ordering,
     saveDuty,
@@ -203,6 +210,7 @@ function liveServices(cradle: Cradle): LiveServices {
     identity,
     saver,
     snapshotter,
+    slowConsumers,
     telemetry,
     clock,
     log,
@@ -215,7 +223,6 @@ function liveServices(cradle: Cradle): LiveServices {
       fanOutIntervalMs: config.fanoutIntervalMs,
       awarenessIntervalMs: config.awarenessIntervalMs,
       awarenessBytesPerSecond: config.awarenessBytesPerSecond,
-      slowConsumerBytes: config.slowConsumerBytes,
     },
     onSaved: given.onSaved,
   };

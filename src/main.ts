@@ -6,6 +6,8 @@ import { explain } from './lib/system-faults';
 
 /** The deadline is kept by every step; this is for a step that blocks the event loop or forgets it. */
 const DEADLINE_GRACE_MS = 1_000;
+/** Enough of a wrong command line to recognise it. */
+const SHOWN_ARGUMENTS = 8;
 
 function run(config: Config): void {
   const log = createLogger({ level: config.logLevel, instanceId: config.instanceId });
@@ -70,7 +72,16 @@ function endAtOnce(signal: NodeJS.Signals): never {
   process.exit(1);
 }
 
+/** A setting that is given in a way we do not read would be believed to hold. */
+function refuseArguments(args: readonly string[]): void {
+  if (args.length === 0) return;
+  throw new ConfigError([
+    `${args.slice(0, SHOWN_ARGUMENTS).join(' ')}: there are no arguments; settings are environment variables, such as PORT=4000`,
+  ]);
+}
+
 try {
+  refuseArguments(process.argv.slice(2));
   run(loadConfig(environment()));
 } catch (fault) {
   if (!(fault instanceof ConfigError)) throw fault;

@@ -53,6 +53,9 @@ export type Link = Pick<
 /** A connection that stood at least this long was no accident of a server that takes us and drops us at once. */
 const STABLE_MS = 1_000;
 
+/** How often it is looked whether an overdue request has left; deadlines are many times that. */
+const LEAVING_POLL_MS = 100;
+
 /** One Socket.IO connection that comes back by itself (CL3). Requests are answered in order, within a deadline, or refused. */
 export class Connection {
   readonly events = new Emitter<ConnectionEvents>();
@@ -151,9 +154,16 @@ export class Connection {
     const refuse = (refusal: Refusal): void => {
       if (settle()) onRefusal(refusal);
     };
-    const cancelDeadline = this.#timers.after(deadlineMs, () =>
-      refuse(unanswered(`${name} was not answered in ${deadlineMs} ms.`)),
-    );
+    let cancelDeadline = (): void => {};
+    let wasLeaving = false;
+    const onDeadline = (): void => {
+      // The deadline begins when it has left. Whether the line is dead, pings tell.
+      const isLeaving = outgoingBytes(socket) > 0;
+      if (!isLeaving && !wasLeaving) return refuse(unanswered(`${name} was not answered in ${deadlineMs} ms.`));
+      wasLeaving = isLeaving;
+      cancelDeadline = this.#timers.after(isLeaving ? LEAVING_POLL_MS : deadlineMs, onDeadline);
+    };
+    cancelDeadline = this.#timers.after(deadlineMs, onDeadline);
     const settle = (): boolean => {
       cancelDeadline();
       onSettled?.();
@@ -297,4 +307,12 @@ function onNetworkBack(run: () => void): () => void {
   if (typeof window === 'undefined') return () => {};
   window.addEventListener('online', run, { once: true });
   return () => window.removeEventListener('online', run);
+}
+
+/** Bytes that were handed to the WebSocket and have not left yet; Socket.IO does not tell. */
+function outgoingBytes(socket: Socket): number {
+  const { transport }: { transport: object } = socket.io.engine;
+  const webSocket: unknown = 'ws' in transport ? transport.ws : null;
+  if (typeof webSocket !== 'object' || webSocket === null || !('bufferedAmount' in webSocket)) return 0;
+  return typeof webSocket.bufferedAmount === 'number' ? webSocket.bufferedAmount : 0;
 }

@@ -1,13 +1,11 @@
 import type { FlowError } from '../protocol/errors';
 import type { Mark } from '../protocol/positions';
-import type { RequestInputs } from '../protocol/schemas';
 import type { Backoff } from './backoff';
-import type { Answer } from './connection';
 import type { HeldBatch } from './held-queue';
 import type { Holding } from './holding';
 import type { Proposals } from './proposals';
 import { RefusalCounter, type Refusal } from './refusals';
-import { Sender } from './sender';
+import { Sender, type Submit } from './sender';
 import type { Timers } from './timers';
 
 interface DispatchOptions {
@@ -16,7 +14,7 @@ interface DispatchOptions {
   readonly proposals: Proposals;
   readonly timers: Timers;
   readonly backoff: Backoff;
-  readonly submit: (request: RequestInputs['operation:submit'], answer: Answer<'operation:submit'>) => () => void;
+  readonly submit: Submit;
   readonly head: () => Mark;
   readonly isLive: () => boolean;
   readonly rejoin: (atLeastMs?: number) => void;
@@ -25,12 +23,19 @@ interface DispatchOptions {
   readonly onStopped: (reason: FlowError) => void;
 }
 
+/** `batch`: these operations will not be taken. Null: none of ours will. */
+interface RefusedWriting {
+  readonly batch: HeldBatch | null;
+  readonly error: FlowError;
+}
+
 /** Sends what is held, and does about every refusal what the server says (EO5, CL3). */
 export class Dispatch {
   readonly #options: DispatchOptions;
   readonly #sender: Sender;
   readonly #refusals = new RefusalCounter();
-  #writeRefusal: FlowError | null = null;
+  #refused: RefusedWriting | null = null;
+  #cancelDelay: (() => void) | null = null;
   #delayedBy: FlowError | null = null;
   #isPumpDue = false;
 
@@ -47,9 +52,15 @@ export class Dispatch {
     });
   }
 
-  /** Why the server will not take what we send; it is tried again with the next join. */
-  get writeRefusal(): FlowError | null {
-    return this.#writeRefusal;
+  /** What the server will not take, and why; it is tried again with the next join. */
+  get refused(): RefusedWriting | null {
+    return this.#refused;
+  }
+
+  /** What was refused is not held any more. What was behind it needs other numbers, after the turn in which it was refused. */
+  forgetRefused(): void {
+    this.#refused = null;
+    queueMicrotask(() => this.#options.rejoin());
   }
 
   /** Why the server asked to wait. */
@@ -59,12 +70,13 @@ export class Dispatch {
 
   /** The history is certain, and everything held has a number the server will take. */
   begin(): void {
-    this.#writeRefusal = null;
+    this.#refused = null;
     this.#delayedBy = null;
     if (this.#options.isLive()) this.#sender.run();
   }
 
   halt(): void {
+    this.#cancelDelay?.();
     this.#sender.halt();
   }
 
@@ -126,9 +138,12 @@ export class Dispatch {
     const { holding, proposals, head, rejoin } = this.#options;
     const { error, action } = refusal;
     if (error.code === 'CLIENT_REPLACED') return this.onReplaced();
+    // On this connection it may still arrive, however late: an answered join tells whether it has.
+    if (refusal.isUnanswered) return rejoin();
     // Whatever was accepted under the number, it was not this.
     if (error.code === 'CLIENT_SEQ_CONFLICT') holding.queue.noteNotInHistory(batch);
     if (action === 'rebase' && proposals.onStaleBase(batch, error.details.head, head())) return this.#sender.run();
+    if (this.#divide(batch, error)) return this.#sender.run();
     if (action === 'stop' || this.#refusals.isHopeless(refusal, batch.clientSeq)) return this.#stop(batch, error);
     switch (action) {
       case 'resend':
@@ -150,10 +165,18 @@ export class Dispatch {
     this.#sender.run();
   }
 
+  /** One operation that is never taken must not keep those away that went with it: halves, until it is alone. */
+  #divide({ operations, clientSeq, base }: HeldBatch, { code }: FlowError): boolean {
+    if ((code !== 'BAD_REQUEST' && code !== 'TOO_LARGE') || base || operations.length < 2) return false;
+    this.#options.holding.queue.splitAt(clientSeq + Math.ceil(operations.length / 2));
+    return true;
+  }
+
   #sendAfter(error: FlowError): void {
     const { timers, backoff, isLive, onChanged } = this.#options;
     this.#delayedBy = error;
-    timers.after(backoff.nextMs(error.details.retryAfterMs), () => {
+    this.#cancelDelay?.();
+    this.#cancelDelay = timers.after(backoff.nextMs(error.details.retryAfterMs), () => {
       if (isLive()) this.#sender.run();
     });
     onChanged();
@@ -163,7 +186,8 @@ export class Dispatch {
   #stop(batch: HeldBatch, error: FlowError): void {
     const { proposals, onStopped } = this.#options;
     if (proposals.onRefused(batch, error)) return this.#sender.run();
-    this.#writeRefusal = error;
+    // Who may not write, may write nothing.
+    this.#refused = { batch: error.code === 'FORBIDDEN' ? null : batch, error };
     onStopped(error);
   }
 }

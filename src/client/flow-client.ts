@@ -53,6 +53,7 @@ export class FlowClient {
   readonly #waiting = new Set<(error: FlowError) => void>();
 
   constructor(options: FlowClientOptions) {
+    demandServerUrl(options.url);
     this.#options = { ...DEFAULTS, clock: systemClock, random: Math.random, ...options };
     this.#locks = options.locks ?? webLocks();
     if (options.storage && !this.#locks) {
@@ -153,7 +154,9 @@ export class FlowClient {
         else if (status.state === 'refused') end(status.reason);
       });
       const cancelDeadline = clock.after(requestDeadlineMs, () => {
-        end(new FlowError('NOT_DELIVERED', `There was no connection for ${requestDeadlineMs} ms.`));
+        const { status } = this;
+        const why = status.state === 'waiting' ? `: ${status.reason}` : '';
+        end(new FlowError('NOT_DELIVERED', `There was no connection for ${requestDeadlineMs} ms${why}.`));
       });
       this.#waiting.add(end);
     });
@@ -161,3 +164,18 @@ export class FlowClient {
 }
 
 const closedError = (): FlowError => new FlowError('NOT_DELIVERED', 'The client was closed.');
+
+const SERVER_PROTOCOLS: readonly string[] = ['http:', 'https:', 'ws:', 'wss:'];
+
+/** Socket.IO would try for ever to reach what is no address. In a browser the page's own server needs no name. */
+function demandServerUrl(text: string): void {
+  const base = typeof location === 'undefined' ? undefined : location.origin;
+  const url = URL.canParse(text, base) ? new URL(text, base) : null;
+  if (!url || !SERVER_PROTOCOLS.includes(url.protocol))
+    throw new FlowError('BAD_REQUEST', `\`url\` must be an http, https, ws or wss address, it is "${text}".`);
+  if (url.pathname !== '/')
+    throw new FlowError(
+      'BAD_REQUEST',
+      `\`url\` has a path, "${url.pathname}"; that of the endpoint is the option \`path\`.`,
+    );
+}

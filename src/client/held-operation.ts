@@ -10,13 +10,27 @@ export interface HeldOperation {
   readonly text: string | null;
   /** As JSON, in UTF-8. */
   readonly bytes: number;
-  /** On the last operation of a submit. */
+  /** Of the submit it belongs to. */
+  partOf?: Receipt;
+  /** The same, on the last operation of a submit: with it everything is ordered, and saved. */
   receipt?: Receipt;
 }
 
+/** What the server is sent of a value; throws BAD_REQUEST where it is no JSON. */
+export function toJsonText(value: unknown, what: string): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    // A circle, a bigint, or deeper than the stack.
+    throw new FlowError('BAD_REQUEST', `${what} is not a JSON value: ${String(cause)}`, {}, { cause });
+  }
+  if (text === undefined) throw new FlowError('BAD_REQUEST', `${what} is not a JSON value.`);
+  return text;
+}
+
 export function toHeldOperation(operation: unknown): HeldOperation {
-  const text: string | undefined = JSON.stringify(operation);
-  if (text === undefined) throw new FlowError('BAD_REQUEST', 'An operation must be a JSON value.');
+  const text = toJsonText(operation, 'An operation');
   const bytes = utf8Length(text);
   return typeof operation === 'string'
     ? { value: operation, text: null, bytes }
@@ -29,7 +43,7 @@ export function isSameOperation(held: HeldOperation, delivered: unknown): boolea
 }
 
 /** Bytes of a text as UTF-8; half of a surrogate pair counts two, so a pair counts its four. */
-function utf8Length(text: string): number {
+export function utf8Length(text: string): number {
   let bytes = text.length;
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index);

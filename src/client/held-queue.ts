@@ -3,6 +3,7 @@ import type { FlowError } from '../protocol/errors';
 import type { Mark } from '../protocol/positions';
 import type { Placed } from './receipt';
 import { isSameOperation, type HeldOperation } from './held-operation';
+import { DEFAULT_LIMITS, type Limits } from './limits';
 
 export type BatchState =
   /** To be sent, or sent again. */
@@ -48,9 +49,8 @@ export interface HeldCounts {
   readonly saved: number;
 }
 
-/** EO10: what the server takes in one batch. A little below, for the commas and brackets around the operations. */
-const MAX_BATCH_OPERATIONS = 256;
-const MAX_BATCH_BYTES = 2_000_000;
+/** Several operations go together up to so many bytes: on a slow line (30 kB/s) that is nine seconds without an answer. */
+const SEAL_BYTES = 262_144;
 
 const WAITING: BatchState = { kind: 'waiting' };
 
@@ -59,13 +59,33 @@ export const lastClientSeqOf = ({ clientSeq, operations }: StoredBatch): number 
 const sizeOf = (batches: readonly StoredBatch[]): number =>
   batches.reduce((count, { operations }) => count + operations.length, 0);
 
-const bytesOf = (operations: readonly HeldOperation[]): number => operations.reduce((sum, { bytes }) => sum + bytes, 0);
+export const bytesOf = (operations: readonly HeldOperation[]): number =>
+  operations.reduce((sum, { bytes }) => sum + bytes, 0);
+
+/** How many of the operations make one batch; at least one. */
+function fitting(operations: readonly HeldOperation[], maxOperations: number, maxBytes: number): number {
+  // Brackets, and a comma between two.
+  let bytes = 1;
+  let count = 0;
+  for (const operation of operations) {
+    bytes += operation.bytes + 1;
+    if (count === maxOperations || (count > 0 && bytes > maxBytes)) break;
+    count += 1;
+  }
+  return count;
+}
+
+/** Whether the server takes them as one batch. */
+export const isOneBatch = (operations: readonly HeldOperation[], { batchOperations, batchBytes }: Limits): boolean =>
+  fitting(operations, batchOperations, batchBytes) === operations.length;
 
 /**
  * Everything submitted and not yet saved (CL1): ordered batches, then open ones, which have a number but no known place, then
  * operations that were never sent. A pure state machine: it neither sends nor waits.
  */
 export class HeldQueue {
+  /** Of the server, as the last join told them. */
+  limits = DEFAULT_LIMITS;
   /** By seq. */
   #ordered: Batch[] = [];
   /** In the order of submission. */
@@ -151,16 +171,10 @@ export class HeldQueue {
   /** The next batch to send, made of pending operations where none waits; null: nothing to send. */
   nextToSend(): HeldBatch | null {
     const waiting = this.#open.find(({ state }) => state.kind === 'waiting');
-    if (waiting) return waiting;
+    if (waiting) return this.#fitted(waiting);
     if (this.#pending.length === 0 || this.#clientId === null) return null;
-    let bytes = 0;
-    let count = 0;
-    for (const operation of this.#pending) {
-      // A comma each.
-      bytes += operation.bytes + 1;
-      if (count === MAX_BATCH_OPERATIONS || (count > 0 && bytes > MAX_BATCH_BYTES)) break;
-      count += 1;
-    }
+    const { batchOperations, batchBytes } = this.limits;
+    const count = fitting(this.#pending, batchOperations, Math.min(batchBytes, SEAL_BYTES));
     return this.#seal(this.#pending.splice(0, count), null, this.#clientId);
   }
 
@@ -281,6 +295,17 @@ export class HeldQueue {
     return withdrawn;
   }
 
+  /** Lets go of what has no place yet: of one batch, or of everything. */
+  discard(batch: HeldBatch | null, reason: FlowError): readonly HeldOperation[] {
+    const withdrawn = this.withdraw((other) => batch === null || other === batch);
+    const pending = batch === null ? this.#pending.splice(0) : [];
+    const discarded = [...withdrawn.flatMap(({ operations }) => operations), ...pending];
+    this.#version += 1;
+    this.#bytes -= bytesOf(pending);
+    for (const { partOf } of discarded) partOf?.noteLost(reason);
+    return discarded;
+  }
+
   /** A join: who we are, and the truth about which of our numbers the server has. */
   noteJoined(clientId: string, lastClientSeq: number): void {
     if (clientId !== this.#clientId) {
@@ -320,6 +345,15 @@ export class HeldQueue {
   giveUp(failure: FlowError): void {
     const held = [...this.#ordered, ...this.#open].flatMap(({ operations }) => operations);
     for (const { receipt } of [...held, ...this.#pending]) receipt?.noteLost(failure);
+  }
+
+  /** A batch of an earlier life may be more than this server takes. That it was not ordered, the history has told. */
+  #fitted(batch: Batch): HeldBatch {
+    if (batch.base) return batch;
+    const count = fitting(batch.operations, this.limits.batchOperations, this.limits.batchBytes);
+    if (count === batch.operations.length) return batch;
+    this.#splitAt(batch.clientId, batch.clientSeq + count);
+    return this.#open.find(({ state }) => state.kind === 'waiting') ?? batch;
   }
 
   #seal(operations: readonly HeldOperation[], base: Mark | null, clientId: string): Batch {

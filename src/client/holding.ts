@@ -2,8 +2,10 @@ import { FlowError } from '../protocol/errors';
 import { GENESIS, type Mark } from '../protocol/positions';
 import type { ClientCredentials } from '../protocol/schemas';
 import type { Emitter } from './emitter';
+import { demandJsonValue } from '../protocol/json-value';
 import { toHeldOperation, type HeldOperation } from './held-operation';
-import { HeldQueue, type HeldBatch } from './held-queue';
+import { HeldQueue, isOneBatch, type HeldBatch } from './held-queue';
+import { tooLarge } from './limits';
 import type { SessionEvents } from './session-events';
 import type { StoredQueue } from './stored-queue';
 
@@ -19,8 +21,6 @@ export interface HeldOperationView {
   readonly state: 'unsent' | 'sent' | 'ordered';
 }
 
-/** EO10: what the server takes as one operation, as JSON. */
-const MAX_OPERATION_BYTES = 1_048_576;
 /** From here on `nearly-full` warns (CL4). */
 const NEARLY_FULL = 0.8;
 
@@ -52,14 +52,18 @@ export class Holding {
     return [...viewsOf(ordered), ...viewsOf(open), ...unsent];
   }
 
-  /** Copies of the operations, as they may be held. Throws BUSY when there is no room for them (CL4), and TOO_LARGE. */
+  /**
+   * Copies of the operations, as they may be held. Throws BUSY when there is no room for them (CL4), and BAD_REQUEST or TOO_LARGE
+   * for what the server would never take.
+   */
   admit(operations: readonly unknown[]): HeldOperation[] {
     const { maxHeldBytes } = this.#options;
+    const { operationBytes } = this.queue.limits;
     const held = operations.map(toHeldOperation);
     if (held.length === 0) throw new FlowError('BAD_REQUEST', 'There are no operations.');
-    const tooLarge = held.find(({ bytes }) => bytes > MAX_OPERATION_BYTES);
-    if (tooLarge) {
-      throw new FlowError('TOO_LARGE', `An operation of ${tooLarge.bytes} bytes; ${MAX_OPERATION_BYTES} are allowed.`);
+    for (const { value, bytes } of held) {
+      demandJsonValue(value, 'An operation');
+      if (bytes > operationBytes) throw tooLarge('An operation', bytes, operationBytes);
     }
     if (held.reduce((sum, { bytes }) => sum + bytes, this.queue.bytes) > maxHeldBytes) {
       this.#wasFull = true;
@@ -69,6 +73,22 @@ export class Holding {
       );
     }
     return held;
+  }
+
+  /** The same for operations that are one batch. */
+  admitBatch(operations: readonly unknown[]): HeldOperation[] {
+    const held = this.admit(operations);
+    const { limits } = this.queue;
+    if (isOneBatch(held, limits)) return held;
+    const allowed = `${limits.batchOperations} operations of ${limits.batchBytes} bytes together`;
+    throw new FlowError('TOO_LARGE', `More operations than go in one batch; ${allowed} are allowed.`);
+  }
+
+  /** Lets go of one batch without a place, or of everything that has none; the operations are the caller's again. */
+  discard(batch: HeldBatch | null, reason: FlowError): readonly unknown[] {
+    const discarded = this.queue.discard(batch, reason);
+    this.#onReleased();
+    return discarded.map(({ value }) => value);
   }
 
   /** After something was added. */
@@ -83,14 +103,7 @@ export class Holding {
   /** What is saved: `seq` as announced, `mark` the last one below which nothing is ever taken back. */
   noteSaved(seq: number, mark: Mark): void {
     this.queue.noteSaved(seq);
-    if (this.queue.release(mark.seq) === 0) return;
-    this.keep();
-    const { maxHeldBytes, emitter } = this.#options;
-    if (this.queue.bytes > maxHeldBytes * NEARLY_FULL) return;
-    this.#isNearlyFull = false;
-    if (!this.#wasFull) return;
-    this.#wasFull = false;
-    emitter.emit('room-again', { heldBytes: this.queue.bytes, maxHeldBytes });
+    if (this.queue.release(mark.seq) > 0) this.#onReleased();
   }
 
   /** Brings the stored copy up to date, soon. */
@@ -121,6 +134,16 @@ export class Holding {
   close(reason: FlowError): void {
     this.queue.giveUp(reason);
     this.#options.stored?.close(this.queue.isEmpty);
+  }
+
+  #onReleased(): void {
+    this.keep();
+    const { maxHeldBytes, emitter } = this.#options;
+    if (this.queue.bytes > maxHeldBytes * NEARLY_FULL) return;
+    this.#isNearlyFull = false;
+    if (!this.#wasFull) return;
+    this.#wasFull = false;
+    emitter.emit('room-again', { heldBytes: this.queue.bytes, maxHeldBytes });
   }
 
   async #restore(onStored: () => void): Promise<void> {

@@ -26,12 +26,14 @@ export class Receipt {
 
   /** @internal */
   noteOrdered(placed: Placed): void {
+    if (this.#failure) return;
     this.#placed = placed;
     this.#tell();
   }
 
   /** @internal */
   noteSaved(): void {
+    if (this.#failure) return;
     this.#isSaved = true;
     this.#tell();
   }

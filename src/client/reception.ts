@@ -45,6 +45,8 @@ export class Reception {
   /** False: nothing was delivered yet that a join could continue. */
   #hasHistory = false;
   #joined: JoinReply | null = null;
+  /** What was saved when the last page was written: from then on we are told. */
+  #savedAtEntry: Mark = GENESIS;
   #unsettled: UnsettledSnapshot | null = null;
 
   constructor(options: ReceptionOptions) {
@@ -91,8 +93,9 @@ export class Reception {
   }
 
   /** False: the page does not continue what we have. */
-  onPage({ entries, next, head, more }: Replies['operation:catch-up']): boolean {
+  onPage({ entries, next, head, more, saved }: Replies['operation:catch-up']): boolean {
     if (!this.#history.isContinuedBy(entries, next)) return this.#forget();
+    this.#savedAtEntry = saved ?? this.#savedAtEntry;
     this.#history.underEpoch(head.epoch);
     this.#deliver(entries, next, !more);
     return true;
@@ -102,11 +105,11 @@ export class Reception {
   onLive(): void {
     const joined = this.#joined;
     if (!joined) return;
-    const { resume, saved } = joined;
+    const { resume } = joined;
     const isUnsettled = this.#unsettled !== null && this.#options.holding.queue.isInDoubt;
     if (!isUnsettled) this.#settle();
     else if (this.#unsettled) this.#lookInto(this.#unsettled, joined);
-    this.#noteSaved(saved.seq, saved.tag);
+    this.#noteSaved(this.#savedAtEntry.seq, this.#savedAtEntry.tag);
     this.#options.emitter.emit('caught-up', { resume: resume === 'start' || resume === 'continue' ? resume : 'fork' });
   }
 

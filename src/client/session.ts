@@ -5,8 +5,10 @@ import { Backoff, type BackoffOptions } from './backoff';
 import type { Link } from './connection';
 import { Dispatch } from './dispatch';
 import { Emitter } from './emitter';
+import { toJsonText, utf8Length } from './held-operation';
 import type { HeldCounts } from './held-queue';
 import { Holding, type HeldOperationView } from './holding';
+import { slowTransferMs, tooLarge, type Limits } from './limits';
 import { Membership } from './membership';
 import { Proposals, type Proposed } from './proposals';
 import { Receipt } from './receipt';
@@ -49,6 +51,8 @@ export class FlowSession {
   /** Who was there when we came in, and where they pointed. */
   #present: Pick<Replies['session:join'], 'participants' | 'awareness'> = { participants: [], awareness: {} };
   #info: SessionInfo | null = null;
+  /** By a name that we learned of only when we came back. */
+  #isRenamed = false;
   #role: Role | null = null;
   #lastStatus = '';
 
@@ -81,7 +85,8 @@ export class FlowSession {
       ...shared,
       timers: this.#timers,
       backoff: new Backoff(backoff, random),
-      submit: (request, answer) => connection.submit(request, requestDeadlineMs, answer),
+      submit: (request, bytesInFlight, answer) =>
+        connection.submit(request, requestDeadlineMs + slowTransferMs(bytesInFlight), answer),
       head: () => this.head,
       onChanged: () => this.#tell(),
       onStopped: (reason) => this.#onStopped(reason),
@@ -105,13 +110,13 @@ export class FlowSession {
   }
 
   get status(): SessionStatus {
-    const { writeRefusal, delayedBy } = this.#dispatch;
+    const { refused, delayedBy } = this.#dispatch;
     const { phase } = this.#membership;
     return statusOf({
       phase,
       connection: this.#options.connection.status,
       counts: this.counts,
-      writeRefusal,
+      writeRefusal: refused?.error ?? null,
       delayedBy,
     });
   }
@@ -151,6 +156,11 @@ export class FlowSession {
     return this.#roster.list;
   }
 
+  /** What the server takes at most, as far as it has told. */
+  get limits(): Limits {
+    return this.#holding.queue.limits;
+  }
+
   /** Joined and caught up. */
   get isLive(): boolean {
     return this.#membership.isLive;
@@ -178,7 +188,7 @@ export class FlowSession {
 
   /**
    * Operations that may be placed anywhere in the order. Returns at once: they are kept until they are saved, whatever happens
-   * to the connection. Throws BUSY when no more can be kept (CL4), and TOO_LARGE.
+   * to the connection. Throws BUSY when no more can be kept (CL4), and BAD_REQUEST or TOO_LARGE for what is never taken.
    */
   submit(operations: readonly unknown[]): Receipt {
     this.#demandNotClosed();
@@ -187,6 +197,7 @@ export class FlowSession {
     }
     const held = this.#holding.admit(operations);
     const receipt = new Receipt();
+    for (const operation of held) operation.partOf = receipt;
     const last = held[held.length - 1];
     if (last) last.receipt = receipt;
     this.#holding.queue.hold(held);
@@ -205,7 +216,7 @@ export class FlowSession {
       throw new FlowError('BAD_REQUEST', 'Something is on its way already: propose when its fate is known.');
     }
     if (!client || !this.#reception.isCertain) throw new FlowError('NOT_JOINED');
-    const held = this.#holding.admit(operations);
+    const held = this.#holding.admitBatch(operations);
     if (!isSameMark(base, this.head)) return { status: 'stale', head: this.head };
     const proposed = this.#proposals.open(queue.holdProposal(held, base, client.clientId));
     this.#onHeld();
@@ -215,6 +226,22 @@ export class FlowSession {
   /** Everything not known to be saved, oldest first: what to export when the server will not take it. */
   heldOperations(): readonly HeldOperationView[] {
     return this.#holding.views;
+  }
+
+  /**
+   * Where the status is `refused`: lets go of what was refused, so that the rest can go on, and answers it. That is the one operation
+   * the server does not take; where it lets us not write at all or not in, everything that is not known to be ordered.
+   */
+  discardRefused(): readonly unknown[] {
+    const { status } = this;
+    if (status.state !== 'refused') return [];
+    const { reason, isReading } = status;
+    const batch = isReading ? (this.#dispatch.refused?.batch ?? null) : null;
+    const discarded = this.#holding.discard(batch, reason);
+    if (!batch) this.#proposals.giveUp(reason);
+    this.#dispatch.forgetRefused();
+    this.#tell();
+    return discarded;
   }
 
   /** Resolves as soon as everything submitted is saved; rejects when the session is closed, or refuses to write, before. */
@@ -231,11 +258,18 @@ export class FlowSession {
     this.#options.connection.send('awareness:update', { sessionId: this.sessionId, awarenessId, clock, state });
   }
 
-  /** Offers the document at a saved position, so that later joiners need not read everything before (formats other than yjs). */
-  offerSnapshot(at: Mark, payload: unknown): Promise<void> {
+  /**
+   * Offers the document at a saved position, so that later joiners need not read everything before (formats other than yjs). It may
+   * have as many bytes as a batch, or is refused with TOO_LARGE.
+   */
+  async offerSnapshot(at: Mark, payload: unknown): Promise<void> {
     const { connection, requestDeadlineMs } = this.#options;
+    const { batchBytes } = this.limits;
+    const bytes = utf8Length(toJsonText(payload, 'The snapshot'));
+    if (bytes > batchBytes) throw tooLarge('A snapshot', bytes, batchBytes);
+    const deadlineMs = requestDeadlineMs + slowTransferMs(bytes);
     return new Promise((resolve, reject) => {
-      connection.request('session:snapshot', { sessionId: this.sessionId, ...at, payload }, requestDeadlineMs, {
+      connection.request('session:snapshot', { sessionId: this.sessionId, ...at, payload }, deadlineMs, {
         onReply: () => resolve(),
         onRefusal: ({ error }) => reject(error),
       });
@@ -296,22 +330,31 @@ export class FlowSession {
   }
 
   #onJoined(reply: Replies['session:join']): boolean {
-    const { client, session, role } = reply;
+    const { client, session, role, limits } = reply;
+    this.#holding.queue.limits = limits;
     this.#holding.client = { clientId: client.clientId, signature: client.signature };
-    this.#info = session;
+    this.#takeInfo(session);
     this.#role = role;
     return this.#reception.onJoined(reply);
   }
 
-  /** The last one tells who is there; the join told as well, but of a time before its pages. */
+  /** The last one tells what the session is and who is there; the join told as well, but of a time before its pages. */
   #onPage(page: Replies['operation:catch-up']): boolean {
-    const { participants, awareness } = page;
+    const { session, participants, awareness } = page;
+    if (session) this.#takeInfo(session);
     if (participants && awareness) this.#present = { participants, awareness };
     return this.#reception.onPage(page);
   }
 
+  #takeInfo(info: SessionInfo): void {
+    this.#isRenamed ||= this.#info !== null && this.#info.title !== info.title;
+    this.#info = info;
+  }
+
   #onLive(): void {
     const { participants, awareness } = this.#present;
+    if (this.#isRenamed && this.#info) this.#emitter.emit('renamed', this.#info);
+    this.#isRenamed = false;
     this.#roster.begin(participants);
     this.#emitter.emit('participants', this.participants);
     this.#emitter.emit('awareness', awareness);

@@ -4,6 +4,7 @@ import { FlowError } from '../protocol/errors';
 import { fromBase64, toBase64 } from './base64';
 import { Emitter } from './emitter';
 import type { FlowClient } from './flow-client';
+import type { HeldOperationView } from './holding';
 import type { FlowSession } from './session';
 import type { Delivery, SessionEvents } from './session-events';
 import type { SessionStatus } from './session-status';
@@ -37,8 +38,8 @@ export interface FlowYjsProviderEvents {
   refused: FlowError;
 }
 
-/** Raw bytes whose base64 stays well below what the server takes as one operation (EO10). */
-const MAX_UPDATE_BYTES = 524_288;
+/** Raw bytes of one operation at most, though the server takes more (EO10): in base64 six seconds on a slow line (30 kB/s). */
+const MAX_UPDATE_BYTES = 131_072;
 /** Somebody else's change that the server lost is sent by its author first; the others help out after a while, not all at once. */
 const RESCUE_DELAY_MS = { least: 1_000, spread: 4_000 };
 
@@ -63,6 +64,7 @@ export class FlowYjsProvider {
   /** Local updates that were not handed to the session yet. */
   #updates: Uint8Array[] = [];
   #isFlushDue = false;
+  #isDividing = false;
   /** What the server is known to have, while it is unclear whether it has everything we have. */
   #known: YjsKnowledge | null = null;
   /** Changes of others that a fork took back and that have not come again. */
@@ -189,8 +191,30 @@ export class FlowYjsProvider {
     if (this.#isDestroyed || this.#updates.length === 0) return;
     const update = mergeUpdates(this.#updates);
     this.#updates = [];
-    if (!this.#submit(splitUpdate(update, MAX_UPDATE_BYTES))) this.#updates = [update];
+    if (!this.#submit(this.#split(update))) this.#updates = [update];
     this.#tellUnsaved();
+  }
+
+  #split(update: Uint8Array): Uint8Array[] {
+    return splitUpdate(update, Math.min(MAX_UPDATE_BYTES, rawBytesOf(this.session.limits.operationBytes)));
+  }
+
+  /** What was held before the server had told how little it takes at once, goes in smaller parts. False: it has none. */
+  #divideRefused(): boolean {
+    if (this.#isDividing) return true;
+    const { limits } = this.session;
+    const isRefused = ({ operation, state }: HeldOperationView): boolean =>
+      state === 'unsent' && typeof operation === 'string' && operation.length > limits.operationBytes - 2;
+    const operation = this.session.heldOperations().find(isRefused)?.operation;
+    if (typeof operation !== 'string') return false;
+    const parts = this.#split(fromBase64(operation));
+    if (parts.length < 2) return false;
+    // First what takes its place, so that a stored queue has it at any time.
+    this.#isDividing = true;
+    const isHeld = this.#submit(parts);
+    this.#isDividing = false;
+    if (isHeld) this.session.discardRefused();
+    return isHeld;
   }
 
   /**
@@ -287,7 +311,7 @@ export class FlowYjsProvider {
       if (typeof operation === 'string') this.#learn(operation);
     const lacked = this.#known?.lackedOf(this.doc);
     const updates = [...this.#lost].map(fromBase64);
-    if (lacked) updates.push(...splitUpdate(lacked, MAX_UPDATE_BYTES));
+    if (lacked) updates.push(...this.#split(lacked));
     if (updates.length === 0 || this.#submit(updates)) {
       this.#known = null;
       this.#lost.clear();
@@ -315,6 +339,7 @@ export class FlowYjsProvider {
       case 'saving':
         return this.#setStatus('connected');
       case 'refused':
+        if (status.isReading && status.reason.code === 'TOO_LARGE' && this.#divideRefused()) return;
         if (status.reason !== this.#refusedFor) this.#emitter.emit('refused', status.reason);
         this.#refusedFor = status.reason;
         return status.isReading ? this.#setStatus('connected') : this.#onInterrupted('disconnected');
@@ -362,5 +387,8 @@ export class FlowYjsProvider {
     if (unsaved === 0) this.#emitter.emit('saved', undefined);
   }
 }
+
+/** Of a base64 text that is an operation of so many bytes, with its quotes. */
+const rawBytesOf = (operationBytes: number): number => Math.floor((operationBytes - 2) / 4) * 3;
 
 const isEmpty = (doc: Y.Doc): boolean => doc.store.clients.size === 0;

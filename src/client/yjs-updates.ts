@@ -24,20 +24,23 @@ const EMPTY_UPDATE = new Uint8Array([0, 0]);
 /** A deletion is two numbers of up to eight bytes each. */
 const DELETION_BYTES = 16;
 
+/** How many replicas, how many structs of each, whose and from where on: three numbers of up to eight bytes, and a few bytes once. */
+const HEAD_BYTES = 24;
+
 /**
- * Updates of at most about `maxBytes` that together are `update`, to be applied in this order. Needed because the server takes
- * operations up to a size, and a pasted text or a document from elsewhere has none.
+ * Updates of at most `maxBytes` that together are `update`, to be applied in this order; only what cannot be divided is larger.
+ * Needed because the server takes operations up to a size, and a pasted text or a document from elsewhere has none.
  */
 export function splitUpdate(update: Uint8Array, maxBytes: number): Uint8Array[] {
   if (update.length <= maxBytes) return [update];
   const { structs, ds } = Y.decodeUpdate(update);
   const parts: Uint8Array[] = [];
   let part = new Map<number, Struct[]>();
-  let partBytes = 0;
+  let partBytes = HEAD_BYTES;
   const endPart = (): void => {
     if (part.size > 0) parts.push(encode(part, NO_DELETIONS));
     part = new Map();
-    partBytes = 0;
+    partBytes = HEAD_BYTES;
   };
   for (const struct of structs) {
     // A part says for every replica where it begins and then only goes on: a hole needs a new part.
@@ -45,16 +48,18 @@ export function splitUpdate(update: Uint8Array, maxBytes: number): Uint8Array[] 
       endPart();
       continue;
     }
-    for (const piece of splitStruct(struct, maxBytes)) {
-      const bytes = sizeOf(piece);
-      if (partBytes + bytes > maxBytes) endPart();
-      partBytes += bytes;
+    for (const { piece, bytes } of splitStruct(struct, maxBytes)) {
       const { client } = piece.id;
-      part.set(client, [...(part.get(client) ?? []), piece]);
+      const needed = bytes + (part.has(client) ? 0 : HEAD_BYTES);
+      if (partBytes + needed > maxBytes) endPart();
+      const ofClient = part.get(client);
+      if (ofClient) ofClient.push(piece);
+      else part.set(client, [piece]);
+      partBytes += ofClient ? bytes : bytes + HEAD_BYTES;
     }
   }
   endPart();
-  const perPart = Math.max(1, Math.floor(maxBytes / DELETION_BYTES));
+  const perPart = Math.max(1, Math.floor((maxBytes - HEAD_BYTES) / DELETION_BYTES));
   for (const [client, ranges] of ds.clients) {
     for (let start = 0; start < ranges.length; start += perPart) {
       parts.push(encode(new Map(), new Map([[client, ranges.slice(start, start + perPart)]])));
@@ -93,25 +98,27 @@ function encode(structs: ReadonlyMap<number, readonly Struct[]>, deletions: Dele
 function sizeOf(struct: Struct): number {
   const encoder = new Y.UpdateEncoderV1();
   struct.write(encoder, 0);
-  return encoder.toUint8Array().length;
+  return encoding.length(encoder.restEncoder);
 }
 
 /** Text in pieces; everything else stays whole, because Yjs cannot divide it either. */
-function splitStruct(struct: Struct, maxBytes: number): Struct[] {
-  if (!(struct instanceof Y.Item) || !(struct.content instanceof Y.ContentString) || sizeOf(struct) <= maxBytes)
-    return [struct];
+function splitStruct(struct: Struct, maxBytes: number): Array<{ piece: Struct; bytes: number }> {
+  const bytes = sizeOf(struct);
+  const fits = bytes + 2 * HEAD_BYTES <= maxBytes;
+  if (fits || !(struct instanceof Y.Item) || !(struct.content instanceof Y.ContentString))
+    return [{ piece: struct, bytes }];
   // A character takes at most three bytes, and an item's head a few.
   const step = Math.max(2, Math.floor(maxBytes / 4));
   const { id, origin, rightOrigin, parent, parentSub } = struct;
   const text = struct.content.str;
-  const pieces: Struct[] = [];
+  const pieces: Array<{ piece: Struct; bytes: number }> = [];
   for (let start = 0; start < text.length; ) {
     const end = endBetweenCharacters(text, start + step);
     const left = start === 0 ? origin : Y.createID(id.client, id.clock + start - 1);
     const content = new Y.ContentString(text.slice(start, end));
-    pieces.push(
-      new Y.Item(Y.createID(id.client, id.clock + start), null, left, null, rightOrigin, parent, parentSub, content),
-    );
+    const pieceId = Y.createID(id.client, id.clock + start);
+    const piece = new Y.Item(pieceId, null, left, null, rightOrigin, parent, parentSub, content);
+    pieces.push({ piece, bytes: sizeOf(piece) });
     start = end;
   }
   return pieces;

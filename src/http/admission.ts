@@ -22,5 +22,5 @@ export async function admit(
 
 export function demandRole(role: Role, allowed: readonly Role[]): void {
   if (!allowed.includes(role))
-    throw new FlowError('FORBIDDEN', `A ${role} may not do this; it takes: ${allowed.join(', ')}.`);
+    throw new FlowError('FORBIDDEN', `The role ${role} may not do this; it takes: ${allowed.join(', ')}.`);
 }

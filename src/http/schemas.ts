@@ -7,7 +7,7 @@ import { clientCredentials, format, mark, replies, requests, role, sessionId, se
 export const entry = replies['operation:catch-up'].shape.entries.element;
 const { title } = sessionInfo.shape;
 
-/** Query values come as text; what is no whole number stays text and is refused as such. */
+/** Query values come as text. */
 const wholeNumber = <T extends z.ZodType>(schema: T) => z.preprocess(readWholeNumber, schema);
 const count = z.int().min(0);
 const milliseconds = z.number().min(0);
@@ -45,7 +45,7 @@ export const documentReply = z.union([
 ]);
 
 export const appendBody = requests['operation:submit']
-  .omit({ sessionId: true })
+  .omit({ sessionId: true, ref: true })
   .extend({ client: clientCredentials.optional().describe('of an earlier reply; without it one is issued') });
 export const appendReply = replies['operation:submit'].extend({ client: clientCredentials });
 
@@ -161,6 +161,8 @@ export const namedSchemas = {
   ClientCredentials: clientCredentials,
 } as const;
 
-function readWholeNumber(text: unknown): unknown {
-  return typeof text === 'string' && /^\d{1,16}$/.test(text) ? Number(text) : text;
+function readWholeNumber(text: unknown, context: z.RefinementCtx): unknown {
+  if (typeof text === 'string' && /^-?\d{1,16}$/.test(text)) return Number(text);
+  context.addIssue({ code: 'custom', message: 'must be a whole number' });
+  return z.NEVER;
 }

@@ -37,7 +37,7 @@ export function sessionRoutes(services: HttpServices): Route[] {
     serveUser(endpoints.renameSession, async ({ params: { sessionId }, body: { title }, user }) => {
       demandRole((await admit(services, user, sessionId)).role, ['owner', 'editor']);
       const session = await collaboration.rename(sessionId, title);
-      openSessions.get(sessionId)?.renamed(session);
+      openSessions.renamed(session);
       return { kind: 'json', value: { session } };
     }),
 

@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { explain } from './system-faults';
 
 export type { Logger };
 
@@ -16,6 +17,7 @@ export function createLogger(
   const options = {
     level,
     base: { instanceId },
+    serializers: { err: describeFault },
     redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.headers.${field}`]), censor },
   };
   return destination ? pino(options, destination) : pino(options);
@@ -23,6 +25,12 @@ export function createLogger(
 
 /** For tests and embedders that want none. */
 export const silentLogger: Logger = pino({ level: 'silent' });
+
+/** As pino does it, but for the message, into which it would put a colon behind the full stop. */
+function describeFault(fault: unknown): unknown {
+  if (!(fault instanceof Error)) return fault;
+  return { ...pino.stdSerializers.err(fault), message: explain(fault) };
+}
 
 /** A number is a count, of operations say, and no secret. */
 function censor(value: unknown): unknown {

@@ -1,11 +1,11 @@
 import type { WebSocketManager } from '../connections/websocket-manager';
 import type { Clock } from '../lib/clock';
-import type { Logger } from '../lib/logger';
 import { markOf, type Entry } from '../protocol/entry';
 import type { Mark } from '../protocol/positions';
 import type { Telemetry } from '../telemetry/telemetry';
 import { FanOut } from './fan-out';
 import { offTheChain, type History } from './history';
+import type { SlowConsumers } from './slow-consumers';
 import type { Tail } from './tail';
 
 /** Looking at every buffer costs; a buffer cannot outgrow its bound by more than this share of it in between. */
@@ -24,7 +24,8 @@ interface AudienceServices {
   readonly sockets: WebSocketManager;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
-  readonly limits: { readonly fanOutIntervalMs: number; readonly slowConsumerBytes: number };
+  readonly slowConsumers: SlowConsumers;
+  readonly limits: { readonly fanOutIntervalMs: number };
 }
 
 /** Who listens to a session on this instance: comes in by pages, then hears every batch, and is cut off when not reading. */
@@ -32,21 +33,13 @@ export class Audience {
   readonly #sessionId: string;
   readonly #services: AudienceServices;
   readonly #history: History;
-  readonly #log: Logger;
   #fanOut: FanOut;
   #bytesSinceBacklogCheck = 0;
 
-  constructor(
-    sessionId: string,
-    services: AudienceServices,
-    history: History,
-    log: Logger,
-    start: { epoch: number; saved: Mark },
-  ) {
+  constructor(sessionId: string, services: AudienceServices, history: History, start: { epoch: number; saved: Mark }) {
     this.#sessionId = sessionId;
     this.#services = services;
     this.#history = history;
-    this.#log = log;
     this.#fanOut = this.#newFanOut(start);
   }
 
@@ -138,15 +131,10 @@ export class Audience {
 
   /** DL6. */
   #cutSlowConsumers(bytesSent: number): void {
-    const { sockets, limits, telemetry } = this.#services;
+    const { sockets, slowConsumers } = this.#services;
     this.#bytesSinceBacklogCheck += bytesSent;
-    if (this.#bytesSinceBacklogCheck < limits.slowConsumerBytes * BACKLOG_CHECK_SHARE) return;
+    if (this.#bytesSinceBacklogCheck < slowConsumers.maxUnreadBytes * BACKLOG_CHECK_SHARE) return;
     this.#bytesSinceBacklogCheck = 0;
-    for (const connectionId of [...sockets.membersHere(this.#sessionId)]) {
-      if (sockets.backlogBytes(connectionId) <= limits.slowConsumerBytes) continue;
-      telemetry.slowConsumersCut.count += 1;
-      this.#log.info({ connectionId }, 'slow consumer cut off');
-      sockets.disconnectHere(connectionId);
-    }
+    for (const connectionId of [...sockets.membersHere(this.#sessionId)]) slowConsumers.cutOff(connectionId);
   }
 }

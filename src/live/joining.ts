@@ -9,6 +9,7 @@ import type { Awareness } from './awareness';
 import type { Feed } from './feed';
 import type { History } from './history';
 import type { Members } from './members';
+import type { OperationLimits } from './operations';
 import type { SavedPosition } from './saved-position';
 
 /** A page of the wire holds at most so many entries unless the client asks for fewer. */
@@ -38,6 +39,7 @@ interface Rooms {
 interface JoiningServices {
   readonly participants: Participants;
   readonly sockets: WebSocketManager;
+  readonly limits: OperationLimits;
 }
 
 /** Brings connections into one session: tells them its history, page by page, and who else is there (DL1). */
@@ -59,7 +61,7 @@ export class Joining {
     respond: (reply: Replies['session:join']) => void,
   ): Promise<void> {
     const { feed, history, admission, saved, audience, members, awareness, info } = this.#rooms;
-    const { participants } = this.#services;
+    const { participants, limits } = this.#services;
     try {
       const client = await admission.admitClient(userId, request.client);
       // Whoever comes from another instance may have heard more than has come here yet.
@@ -87,6 +89,11 @@ export class Joining {
           more: page.more,
           participants: [...present],
           awareness: awareness.states(),
+          limits: {
+            operationBytes: limits.maxOperationBytes,
+            batchOperations: limits.maxBatchOperations,
+            batchBytes: limits.maxBatchBytes,
+          },
         });
       });
     } finally {
@@ -99,7 +106,7 @@ export class Joining {
     { after, limit }: Requests['operation:catch-up'],
     respond: (reply: Replies['operation:catch-up']) => void,
   ): Promise<void> {
-    const { feed, audience, members, awareness } = this.#rooms;
+    const { feed, saved, audience, members, awareness, info } = this.#rooms;
     const { sockets, participants } = this.#services;
     members.get(connectionId);
     // Who is seated already reads the past and goes on hearing what comes next.
@@ -113,8 +120,15 @@ export class Joining {
         head: feed.position,
         next: page.next,
         more: page.more,
-        // While it paged, nobody told it who came, who left and who points where.
-        ...(isSeated || page.more ? {} : { participants: [...present], awareness: awareness.states() }),
+        // While it paged, nobody told it what was saved, whether the title changed, who came, who left and who points where.
+        ...(isSeated || page.more
+          ? {}
+          : {
+              saved: { epoch: feed.tail.epoch, ...saved.mark },
+              session: info(),
+              participants: [...present],
+              awareness: awareness.states(),
+            }),
       });
     });
   }

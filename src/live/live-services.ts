@@ -12,6 +12,7 @@ import type { Snapshots } from '../storage/snapshots';
 import type { Telemetry } from '../telemetry/telemetry';
 import type { OperationLimits } from './operations';
 import type { Saver } from './saver';
+import type { SlowConsumers } from './slow-consumers';
 import type { Snapshotter } from './snapshotter';
 import type { RingLimits } from './tail';
 
@@ -22,7 +23,6 @@ export interface LiveLimits extends OperationLimits {
   readonly fanOutIntervalMs: number;
   readonly awarenessIntervalMs: number;
   readonly awarenessBytesPerSecond: number;
-  readonly slowConsumerBytes: number;
 }
 
 /** What open sessions work with. */
@@ -37,6 +37,7 @@ export interface LiveServices {
   readonly identity: ClientIdentity;
   readonly saver: Saver;
   readonly snapshotter: Snapshotter;
+  readonly slowConsumers: SlowConsumers;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly log: Logger;

@@ -90,7 +90,7 @@ export class OpenSession implements FeedListener {
     const demandAccepting = (): void => demandOpen(this.#state);
     this.#placement = new Placement(info, services, this.#feed, this.#admission, demandAccepting);
     this.saving = new SessionSaving(sessionId, services, this.#feed, this.#log, this);
-    this.#audience = new Audience(sessionId, services, this.#history, this.#log, start);
+    this.#audience = new Audience(sessionId, services, this.#history, start);
     this.#idleSince = clock.monotonic();
     this.#awareness = new Awareness({
       clock,
@@ -239,7 +239,8 @@ export class OpenSession implements FeedListener {
     if (this.#info.format === 'yjs')
       throw new FlowError('BAD_REQUEST', 'The server makes the snapshots of Yjs sessions itself.');
     const text = encodeJsonValue(payload, 'The snapshot');
-    const isKept = await this.#services.snapshots.put(this.sessionId, { at: { seq, tag }, payload: Buffer.from(text) });
+    const snapshot = { at: { seq, tag }, payload: Buffer.from(text) };
+    const isKept = await this.#services.snapshotter.keep(this.sessionId, snapshot);
     if (!isKept) throw new FlowError('BAD_REQUEST', 'The snapshot names no saved position after the latest snapshot.');
   }
 

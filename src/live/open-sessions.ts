@@ -11,6 +11,8 @@ const AUDIT_CHUNK = 500;
 /** How often this instance looks for unsaved sessions that nobody saves (SV2). */
 const ORPHAN_INTERVAL_MS = 2_000;
 const MOVED_RETRY_MS = 1_000;
+/** Longest that whoever ends a session waits for it. */
+const END_WAIT_MS = 2_000;
 
 interface OpenSessionsOptions {
   readonly services: LiveServices;
@@ -79,8 +81,27 @@ export class OpenSessions {
     return opening;
   }
 
-  /** Ends a session for everyone here, once what was ordered is saved. Its record must be closed before. */
+  /** The record of a session has a new title. */
+  renamed(session: SessionInfo): void {
+    const { sessionId } = session;
+    // One that is being opened right now may have been found before it was renamed.
+    const opening = this.#opening.get(sessionId);
+    if (!opening) return this.#open.get(sessionId)?.renamed(session);
+    opening.then((opened) => opened.renamed(session)).catch(() => {});
+  }
+
+  /**
+   * Ends a session for everyone here, once what was ordered is saved. Its record must be closed before. Resolves also while the store
+   * does not take it: the end is certain then, and comes when it does.
+   */
   async end(sessionId: string): Promise<void> {
+    const { clock, log } = this.#options.services;
+    const ending = this.#end(sessionId);
+    ending.catch((cause: unknown) => log.error({ err: cause, sessionId }, 'ending a session failed'));
+    await isDoneWithin(clock, ending, END_WAIT_MS);
+  }
+
+  async #end(sessionId: string): Promise<void> {
     // One that is being opened right now may have been found before the record was closed.
     await this.#opening.get(sessionId)?.catch(() => {});
     const session = this.#open.get(sessionId);

@@ -1,5 +1,6 @@
 import * as Y from 'yjs';
 import { FlowError } from '../protocol/errors';
+import { demandJsonValue } from '../protocol/json-value';
 import type { Format } from '../protocol/schemas';
 
 export interface OperationLimits {
@@ -8,9 +9,6 @@ export interface OperationLimits {
   readonly maxBatchOperations: number;
   readonly maxBatchBytes: number;
 }
-
-/** Deeper values are nobody's document; and JSON.stringify recurses. */
-const MAX_JSON_DEPTH = 100;
 
 /** Checks a batch against its session's format and the limits (EO10), and answers it as the JSON text that is ordered and stored. */
 export function encodeOperations(format: Format, operations: readonly unknown[], limits: OperationLimits): string {
@@ -32,7 +30,7 @@ export function encodeOperations(format: Format, operations: readonly unknown[],
 
 /** Any JSON value as text; refuses what is not JSON (binary attachments), what could poison a prototype, and what is too deep. */
 export function encodeJsonValue(value: unknown, what: string): string {
-  demandPlainJson(value, what, 0);
+  demandJsonValue(value, what);
   return JSON.stringify(value);
 }
 
@@ -53,31 +51,6 @@ function encodeYjs(operation: unknown, index: number, limits: OperationLimits): 
   }
   return `"${operation}"`;
 }
-
-function demandPlainJson(value: unknown, what: string, depth: number): void {
-  if (depth > MAX_JSON_DEPTH)
-    throw new FlowError('BAD_REQUEST', `${what} is nested deeper than ${MAX_JSON_DEPTH} levels.`);
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return;
-  if (typeof value === 'number' && Number.isFinite(value)) return;
-  if (Array.isArray(value)) {
-    for (const item of value) demandPlainJson(item, what, depth + 1);
-    return;
-  }
-  if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
-    for (const [key, item] of Object.entries(value)) {
-      if (isPoison(key, item))
-        throw new FlowError('BAD_REQUEST', `${what} has a key "${key}" that could change a prototype.`);
-      demandPlainJson(item, what, depth + 1);
-    }
-    return;
-  }
-  throw new FlowError('BAD_REQUEST', `${what} is not a JSON value.`);
-}
-
-/** What a careless merge in some reader would write into the prototype of all its objects. */
-const isPoison = (key: string, item: unknown): boolean =>
-  key === '__proto__' ||
-  (key === 'constructor' && typeof item === 'object' && item !== null && Object.hasOwn(item, 'prototype'));
 
 function demandSize(text: string, maxBytes: number, what: string): void {
   // A character is at most three bytes, so short texts need no count.

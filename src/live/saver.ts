@@ -22,10 +22,8 @@ export class SaveQueue {
   readonly client: SaveClient;
   readonly epoch: number;
   entries: Entry[] = [];
-  /** Monotonic time since when the oldest entry waits; meaningless when empty. */
-  waitingSince = 0;
-  /** The same for the oldest entry that came after the flush under way had been collected. */
-  nextWaitingSince: number | undefined;
+  /** Monotonic time when each of them came. */
+  waitingSince: number[] = [];
 
   constructor(client: SaveClient, epoch: number) {
     this.client = client;
@@ -85,17 +83,16 @@ export class Saver {
     const unsavedSessions: string[] = [];
     for (const queue of this.#dirty) {
       unsavedSessions.push(queue.client.sessionId);
-      oldestUnsavedMs = Math.max(oldestUnsavedMs, now - queue.waitingSince);
+      oldestUnsavedMs = Math.max(oldestUnsavedMs, now - (queue.waitingSince[0] ?? now));
     }
     return { unsavedSessions, oldestUnsavedMs, ...(this.#lastFailure ? { failure: this.#lastFailure } : {}) };
   }
 
   add(queue: SaveQueue, entry: Entry): void {
     const now = this.#clock.monotonic();
-    if (queue.entries.length === 0) queue.waitingSince = now;
-    queue.nextWaitingSince ??= now;
     this.#uncollectedSince ??= now;
     queue.entries.push(entry);
+    queue.waitingSince.push(now);
     this.#unsavedBytes += weightOf(entry);
     this.#dirty.add(queue);
     this.#schedule();
@@ -105,6 +102,7 @@ export class Saver {
   drop(queue: SaveQueue): void {
     for (const entry of queue.entries) this.#unsavedBytes -= weightOf(entry);
     queue.entries = [];
+    queue.waitingSince = [];
     this.#dirty.delete(queue);
     this.#wakeWaiters();
   }
@@ -177,7 +175,6 @@ export class Saver {
     let bytes = 0;
     for (const queue of this.#dirty) {
       const entries: Entry[] = [];
-      queue.nextWaitingSince = undefined;
       for (const entry of queue.entries) {
         if (bytes >= MAX_FLUSH_BYTES) break;
         entries.push(entry);
@@ -192,15 +189,14 @@ export class Saver {
 
   #settle(queue: SaveQueue, save: SessionSave, result: SaveResult): void {
     if (result.status === 'saved') {
-      const now = this.#clock.monotonic();
-      this.#telemetry.saveMs.record(now - queue.waitingSince);
       // A queue that was dropped meanwhile is empty and keeps its counts.
       const stored = Math.min(save.entries.length, queue.entries.length);
+      const [oldestSince] = queue.waitingSince.splice(0, stored);
+      if (oldestSince !== undefined) this.#telemetry.saveMs.record(this.#clock.monotonic() - oldestSince);
       for (const entry of queue.entries.splice(0, stored)) {
         this.#unsavedBytes -= weightOf(entry);
         this.#telemetry.operations.saved += entry.count;
       }
-      queue.waitingSince = queue.nextWaitingSince ?? now;
       if (queue.entries.length === 0) this.#dirty.delete(queue);
       // Later sessions come first in the next flush, so that one large backlog does not starve the others.
       else if (this.#dirty.delete(queue)) this.#dirty.add(queue);

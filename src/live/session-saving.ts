@@ -93,6 +93,7 @@ export class SessionSaving implements SaveClient {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.stop();
+    if (this.#sinceSnapshot) this.#services.snapshotter.forget(this.#sinceSnapshot);
     await this.#services.saveDuty.release([this.sessionId]);
   }
 

@@ -11,12 +11,28 @@ interface MemoryLog {
   floor: number;
   /** Everything after `floor`, in order. */
   entries: Entry[];
-  readonly clients: Map<string, ClientRow>;
+  readonly clients: Map<string, KnownClient>;
+  /** With so many clients, those that have gone are looked for. */
+  sweepAt: number;
 }
 
+interface KnownClient {
+  readonly row: ClientRow;
+  /** Monotonic time when it was admitted or wrote. */
+  readonly seenAt: number;
+}
+
+/** Fewer clients are no matter. */
+const FIRST_SWEEP_AT = 1_024;
+/** Many times what passes between the moment a row is read from the store and the moment it is brought here. */
+const CLIENT_REST_MS = 60_000;
 const NEW_CLIENT: ClientRow = { clientSeq: 0, seq: 0, count: 0, prevTag: '', tag: '' };
 
-/** Event ordering inside one process: each method does its work in one turn, so nothing can come between check and write. */
+/**
+ * Event ordering inside one process: each method does its work in one turn, so nothing can come between check and write.
+ * A client that has rested, and of which the store has everything, may be forgotten: it is unknown then, and brought back with its
+ * row (EO11).
+ */
 export class MemoryEventOrdering implements EventOrdering {
   readonly scope: 'process' | 'shared';
   readonly #clock: Clock;
@@ -39,7 +55,8 @@ export class MemoryEventOrdering implements EventOrdering {
   async seed(sessionId: string, epoch: number, head: Mark): Promise<boolean> {
     const current = this.#logs.get(sessionId);
     if (current && current.epoch >= epoch) return false;
-    this.#logs.set(sessionId, { epoch, head, saved: head, floor: head.seq, entries: [], clients: new Map() });
+    const empty = { floor: head.seq, entries: [], clients: new Map<string, KnownClient>(), sweepAt: FIRST_SWEEP_AT };
+    this.#logs.set(sessionId, { epoch, head, saved: head, ...empty });
     return true;
   }
 
@@ -51,17 +68,18 @@ export class MemoryEventOrdering implements EventOrdering {
   ): Promise<{ lastClientSeq: number } | 'wrong-epoch'> {
     const log = this.#logs.get(sessionId);
     if (!log || log.epoch !== epoch) return 'wrong-epoch';
-    const known = log.clients.get(clientId);
-    if (known && known.clientSeq >= (stored?.clientSeq ?? 0)) return { lastClientSeq: known.clientSeq };
-    const row = stored ?? NEW_CLIENT;
-    log.clients.set(clientId, row);
+    const known = log.clients.get(clientId)?.row ?? NEW_CLIENT;
+    const row = stored && stored.clientSeq > known.clientSeq ? stored : known;
+    const seenAt = this.#clock.monotonic();
+    log.clients.set(clientId, { row, seenAt });
+    if (log.clients.size >= log.sweepAt) forgetClients(log, seenAt - CLIENT_REST_MS);
     return { lastClientSeq: row.clientSeq };
   }
 
   async append(sessionId: string, submission: Submission): Promise<AppendResult> {
     const log = this.#logs.get(sessionId);
     if (!log || log.epoch !== submission.epoch) return { status: 'wrong-epoch' };
-    const last = log.clients.get(submission.clientId);
+    const last = log.clients.get(submission.clientId)?.row;
     if (!last) return { status: 'client-unknown' };
     const refusal = refusalOf(submission, last, log.head);
     if (refusal) return refusal.status === 'duplicate' ? { ...refusal, epoch: log.epoch } : refusal;
@@ -75,7 +93,7 @@ export class MemoryEventOrdering implements EventOrdering {
     const entry: Entry = { epoch: log.epoch, seq, count, prevTag, tag, clientId, clientSeq, userId, at, operations };
     log.entries.push(entry);
     log.head = { seq, tag };
-    log.clients.set(clientId, { clientSeq, seq, count, prevTag, tag });
+    log.clients.set(clientId, { row: { clientSeq, seq, count, prevTag, tag }, seenAt: this.#clock.monotonic() });
     this.#tell(sessionId, { kind: 'entry', entry });
     return { status: 'accepted', entry };
   }
@@ -143,6 +161,14 @@ function refusalOf(submission: Submission, last: ClientRow, head: Mark): Refusal
 
 const tagAgain = ({ clientId, operations }: Submission, { clientSeq, seq, count, prevTag }: ClientRow): string =>
   entryTag({ prevTag, clientId, clientSeq, count, seq, operations });
+
+/** Those not seen since, whose last operation is in the store: nobody but a client of its own would miss them. */
+function forgetClients(log: MemoryLog, seenBefore: number): void {
+  for (const [clientId, { row, seenAt }] of log.clients) {
+    if (seenAt < seenBefore && row.seq <= log.saved.seq) log.clients.delete(clientId);
+  }
+  log.sweepAt = Math.max(FIRST_SWEEP_AT, log.clients.size * 2);
+}
 
 const describeLog = ({ epoch, head, saved, floor }: MemoryLog): HotLog => ({ epoch, head, saved, floor });
 

@@ -30,13 +30,18 @@ export const ERRORS = {
   STALE_BASE: row('The document has moved on from `base`: rebase onto `head`.', 409, 'rebase', 'debug'),
   NOT_DELIVERED: row('The operation may or may not have been ordered: send it again.', 503, 'resend', 'info'),
   TOO_LARGE: row('A payload, a batch or a frame is over its limit.', 413, 'stop', 'info'),
-  RATE_LIMITED: row('Too many requests: wait `retryAfterMs`.', 429, 'wait', 'info'),
+  RATE_LIMITED: row('Reserved. Too many requests: wait `retryAfterMs`.', 429, 'wait', 'info'),
   BUSY: row('The server has too much in flight: wait `retryAfterMs`.', 503, 'wait', 'info'),
   BACKEND_UNAVAILABLE: row('A service behind the server is away: wait `retryAfterMs`.', 503, 'wait', 'warn'),
   STORE_UNAVAILABLE: row('The store does not take more for now: wait `retryAfterMs`.', 503, 'wait', 'warn'),
   DRAINING: row('This server is stopping: connect again.', 503, 'wait', 'info'),
-  SLOW_CONSUMER: row('The connection did not read fast enough: join again and catch up.', 503, 'rejoin', 'info'),
-  CODE_INVALID: row('The join code is wrong, used or expired.', 404, 'stop', 'info'),
+  SLOW_CONSUMER: row(
+    'Reserved. A connection that does not read fast enough is cut off without a word: join again and catch up.',
+    503,
+    'rejoin',
+    'info',
+  ),
+  CODE_INVALID: row('Reserved. The join code is wrong, used or expired.', 404, 'stop', 'info'),
   INTERNAL: row('A fault of the server, logged under `errorId`.', 500, 'wait', 'error'),
 } as const satisfies Record<string, ErrorRow>;
 

@@ -119,6 +119,9 @@ export const replies = {
     more: z.boolean(),
     participants: z.array(participant),
     awareness: awarenessStates,
+    limits: z
+      .strictObject({ operationBytes: z.int(), batchOperations: z.int(), batchBytes: z.int() })
+      .describe('EO10: what this server takes at most; bytes are those of JSON text'),
   }),
   'session:leave': z.strictObject({}),
   'session:snapshot': z.strictObject({}),
@@ -128,7 +131,9 @@ export const replies = {
     head: position,
     next: mark,
     more: z.boolean(),
-    /** Both with the page that lets a connection into the room, and with no other: nobody told it while it paged. */
+    /** All of these with the page that lets a connection into the room, and with no other: nobody told it while it paged. */
+    saved: position.optional(),
+    session: sessionInfo.optional(),
     participants: z.array(participant).optional(),
     awareness: awarenessStates.optional(),
   }),

@@ -3,10 +3,13 @@ import type { User } from '../access/access';
 import { pause, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import type { OpenSession } from '../live/open-session';
-import { FlowError, ERRORS, type WireError } from '../protocol/errors';
+import type { SlowConsumers } from '../live/slow-consumers';
+import { FlowError, type WireError } from '../protocol/errors';
 import { requests, type Acknowledgement, type Replies, type RequestName, type Requests } from '../protocol/schemas';
 import type { Telemetry } from '../telemetry/telemetry';
 import { toFlowError } from '../lib/faults';
+import { JoinedSessions } from './joined-sessions';
+import { RefusalLog } from './refusal-log';
 
 /** Answers a request with its ok reply; further calls do nothing. */
 export type Respond<Name extends RequestName> = (reply: Replies[Name]) => void;
@@ -33,19 +36,19 @@ interface ConnectionOptions {
   readonly log: Logger;
   /** Bytes that wait to be read by this connection. */
   readonly backlogBytes: () => number;
-  readonly slowConsumerBytes: number;
-  /** Ends the connection. */
-  readonly cutOff: () => void;
+  readonly slowConsumers: SlowConsumers;
+  /** The session, if it is open here. */
+  readonly openSession: (sessionId: string) => OpenSession | undefined;
 }
 
 /** One live connection: who it is, what it has joined, and the one way requests come in and answers go out. */
 export class Connection {
   readonly user: User;
-  /** What this connection has joined, by sessionId. */
-  readonly sessions = new Map<string, OpenSession>();
+  /** What this connection has joined. */
+  readonly sessions: JoinedSessions;
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
-  readonly #log: Logger;
+  readonly #refusals: RefusalLog;
   readonly #handlers = new Map<unknown, (body: unknown, acknowledge: Acknowledge | undefined) => void>();
   #turn: Promise<void> = Promise.resolve();
   #waiting = 0;
@@ -55,7 +58,9 @@ export class Connection {
     this.#socket = socket;
     this.user = user;
     this.#options = options;
-    this.#log = options.log.child({ connectionId: socket.id, userId: user.userId });
+    this.sessions = new JoinedSessions(options.openSession);
+    const log = options.log.child({ connectionId: socket.id, userId: user.userId });
+    this.#refusals = new RefusalLog({ log, clock: options.clock });
     // Not by listeners: for them Socket.IO spreads the arguments, and some hundred thousand of those overflow the stack.
     socket.use((event) => this.#receive(event));
   }
@@ -75,6 +80,11 @@ export class Connection {
     return session;
   }
 
+  /** Sends an answer that may be long, of work that took its turn; its length is not held against the connection (DL6). */
+  answerLong(answer: () => void): void {
+    this.#options.slowConsumers.reply(this.connectionId, answer);
+  }
+
   /**
    * Every request of this name is parsed, handled, and acknowledged once, whatever happens. `tell` hears the answers to those that
    * came without an acknowledgement.
@@ -85,7 +95,7 @@ export class Connection {
     tell?: (body: unknown, answer: Acknowledgement<Name>) => void,
   ): void {
     this.#handlers.set(name, (body, acknowledged) => {
-      const acknowledge = acknowledged ?? (tell && ((answer: Acknowledgement<Name>): void => tell(body, answer)));
+      const acknowledge = once(acknowledged ?? (tell && ((answer: Acknowledgement<Name>): void => tell(body, answer))));
       const respond: Respond<Name> = (reply) => {
         acknowledge?.({ status: 'ok', ...reply });
       };
@@ -109,9 +119,13 @@ export class Connection {
     });
   }
 
-  /** Runs behind everything that is still under way, when the connection is gone. */
-  atEnd(work: () => void): void {
-    void this.#next(async () => work());
+  /** The connection is gone. Leaves what it has joined behind everything that is still under way, such as a join. */
+  end(): void {
+    void this.#next(async () => {
+      this.sessions.leaveAll(this.connectionId);
+      this.#options.slowConsumers.forget(this.connectionId);
+      this.#refusals.end();
+    });
   }
 
   /** An event is a name, a body, and perhaps a function that answers. */
@@ -135,19 +149,15 @@ export class Connection {
 
   /** Until the answers so far are read, more or less: who asks for a page after page and reads none waits for itself. */
   async #read(): Promise<void> {
-    const { clock, backlogBytes, slowConsumerBytes } = this.#options;
-    while (this.isAlive && backlogBytes() > slowConsumerBytes * UNREAD_SHARE) await pause(clock, UNREAD_POLL_MS);
+    const { clock, backlogBytes, slowConsumers } = this.#options;
+    const bytes = slowConsumers.maxUnreadBytes * UNREAD_SHARE;
+    while (this.isAlive && backlogBytes() > bytes) await pause(clock, UNREAD_POLL_MS);
   }
 
   /** DL6 for who asks and asks and never reads the answers: is cut off. */
   #isReading(): boolean {
-    const { telemetry, backlogBytes, slowConsumerBytes, cutOff } = this.#options;
     this.#requests += 1;
-    if (this.#requests % REQUESTS_PER_BACKLOG_CHECK !== 0 || backlogBytes() <= slowConsumerBytes) return true;
-    telemetry.slowConsumersCut.count += 1;
-    this.#log.info('slow consumer cut off');
-    cutOff();
-    return false;
+    return this.#requests % REQUESTS_PER_BACKLOG_CHECK !== 0 || !this.#options.slowConsumers.cutOff(this.connectionId);
   }
 
   #refuse(
@@ -157,15 +167,23 @@ export class Connection {
   ): void {
     const error = toFlowError(fault);
     this.#options.telemetry.operations.refused += 1;
-    this.#log[ERRORS[error.code].logLevel](
-      { err: error, event: name.slice(0, 64), ...error.details },
-      'request refused',
-    );
+    this.#refusals.add(error, name.slice(0, 64));
     acknowledge?.({ status: 'error', error: error.toWire() });
   }
 }
 
 type Acknowledge = (answer: object) => void;
+
+/** The first call counts. */
+function once<Answer>(answer: ((value: Answer) => void) | undefined): ((value: Answer) => void) | undefined {
+  if (!answer) return undefined;
+  let isAnswered = false;
+  return (value) => {
+    if (isAnswered) return;
+    isAnswered = true;
+    answer(value);
+  };
+}
 
 /** Socket.IO hands a function over when the client wants an answer. */
 const isAcknowledge = (value: unknown): value is Acknowledge => typeof value === 'function';

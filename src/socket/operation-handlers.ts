@@ -45,6 +45,10 @@ export function serveOperations(
   connection.serve('operation:submit', submit, tell);
 
   connection.serve('operation:catch-up', (request, respond) =>
-    connection.inTurn(() => connection.joined(request.sessionId).catchUp(connection.connectionId, request, respond)),
+    connection.inTurn(() =>
+      connection
+        .joined(request.sessionId)
+        .catchUp(connection.connectionId, request, (reply) => connection.answerLong(() => respond(reply))),
+    ),
   );
 }

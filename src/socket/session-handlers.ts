@@ -37,17 +37,15 @@ export function serveSessions(
       const session = await openSessions.acquire(sessionId);
       const joiner = { connectionId: connection.connectionId, userId: user.userId, isAlive: () => connection.isAlive };
       await session.join(joiner, request, role, (reply) => {
-        sessions.set(sessionId, session);
-        respond(reply);
+        sessions.add(sessionId);
+        connection.answerLong(() => respond(reply));
       });
     }),
   );
 
   connection.serve('session:leave', ({ sessionId }, respond) =>
     connection.inTurn(async () => {
-      const session = connection.joined(sessionId);
-      sessions.delete(sessionId);
-      session.leave(connection.connectionId);
+      if (!sessions.leave(sessionId, connection.connectionId)) throw new FlowError('NOT_JOINED');
       respond({});
     }),
   );

@@ -5,6 +5,7 @@ import { isDoneWithin, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import { webSocketOf, type WebSocketOfEngine } from '../lib/web-socket-of';
 import type { OpenSessions } from '../live/open-sessions';
+import type { SlowConsumers } from '../live/slow-consumers';
 import { ERRORS } from '../protocol/errors';
 import { toFlowError } from '../lib/faults';
 import { FlowError } from '../protocol/errors';
@@ -32,7 +33,8 @@ interface SocketEdgeOptions {
   readonly telemetry: Telemetry;
   readonly log: Logger;
   readonly clock: Clock;
-  readonly limits: { readonly maxInFlightBatches: number; readonly slowConsumerBytes: number };
+  readonly slowConsumers: SlowConsumers;
+  readonly limits: { readonly maxInFlightBatches: number };
 }
 
 /** The Socket.IO side of the server: handshake, requests, goodbye. */
@@ -104,26 +106,20 @@ export class SocketEdge {
   }
 
   #connected(socket: Socket): void {
-    const { sockets, telemetry, clock, log, limits } = this.#options;
+    const { sockets, openSessions, telemetry, clock, log, slowConsumers, limits } = this.#options;
     const user = socket.data as User;
     const connection = new Connection(socket, user, {
       telemetry,
       clock,
       log,
       backlogBytes: () => sockets.backlogBytes(socket.id),
-      slowConsumerBytes: limits.slowConsumerBytes,
-      cutOff: () => sockets.disconnectHere(socket.id),
+      slowConsumers,
+      openSession: (sessionId) => openSessions.get(sessionId),
     });
     sockets.register(socket.id, user.userId);
     serveSessions(connection, this.#options);
     serveOperations(connection, limits, sockets);
     serveAwareness(connection);
-    socket.on('disconnect', () => {
-      // Behind a join that is still under way, so that it leaves nothing behind.
-      connection.atEnd(() => {
-        for (const session of connection.sessions.values()) session.leave(socket.id);
-        connection.sessions.clear();
-      });
-    });
+    socket.on('disconnect', () => connection.end());
   }
 }

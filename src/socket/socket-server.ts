@@ -5,8 +5,11 @@ import { textParser } from './text-parser';
 
 /** Who has not finished the handshake by then is no client. */
 const CONNECT_TIMEOUT_MS = 10_000;
-/** A connection that answers no ping for so long is dead. */
-const PING = { intervalMs: 15_000, timeoutMs: 20_000 };
+/**
+ * A connection that answers no ping for so long is dead. The answer waits behind what the client is sending: one operation at its
+ * limit, 1 MiB, takes 35 seconds on a slow line (30 kB/s), and a shorter time-out would cut it off again and again.
+ */
+const PING = { intervalMs: 15_000, timeoutMs: 45_000 };
 /** Room for a batch at its limit plus everything around it; what is moderately too large still gets its TOO_LARGE. */
 const FRAME_ALLOWANCE = 2;
 

@@ -13,9 +13,9 @@ const USAGE = `npm run replay -- [trace.json.gz] [--url URL] [--speed max|N] [--
   --speed          edits per second of each author, or max (default)
   --seed, --edits  of the made-up history (default 1 and 20000; 260000 is a long one)
 
-Exit code: 0 when every text is equal, 1 when not, 2 when there is nothing to replay.`;
+Exit code: 0 when every text is equal, 1 when not, 2 when there is nothing to replay or no server to replay it to.`;
 
-/** There is nothing to replay: the arguments or the trace are at fault. */
+/** There is nothing to replay, or nowhere: the arguments or the trace are at fault. */
 const INPUT_FAULT_EXIT_CODE = 2;
 /** Shells' exit codes of interrupted programs: 128 and the signal's number. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -23,6 +23,12 @@ const MAX_SEED = 2 ** 32 - 1;
 /** Ten times the longest history anybody has recorded. */
 const MAX_EDITS = 10_000_000;
 const SHOW_PROGRESS_MS = 1_000;
+/** Whoever does not answer by then is not there, or not worth a replay. */
+const REACH_DEADLINE_MS = 2_000;
+
+class UnreachableError extends Error {
+  override readonly name = 'UnreachableError';
+}
 
 interface Arguments {
   readonly trace: string | undefined;
@@ -74,6 +80,16 @@ function wholeNumber(name: string, text: string, max: number): number {
   return value;
 }
 
+/** The clients would try on and on, and say nothing. */
+async function demandReachable(url: string): Promise<void> {
+  try {
+    await fetch(`${url}/health/live`, { signal: AbortSignal.timeout(REACH_DEADLINE_MS) });
+  } catch (fault) {
+    const cause: unknown = fault instanceof Error ? (fault.cause ?? fault) : fault;
+    throw new UnreachableError(`No server can be reached at ${url}: ${String(cause)}`, { cause: fault });
+  }
+}
+
 interface OwnServer {
   readonly url: string;
   /** Ends it and removes what it stored. Throws when it does not end as it should. */
@@ -102,6 +118,7 @@ async function startOwnServer(): Promise<OwnServer> {
 
 async function run({ trace, url, perSecond, seed, edits }: Arguments): Promise<boolean> {
   const history: History = trace ? await readTrace(trace) : makeHistory({ seed, edits, authors: 2 });
+  if (url !== undefined) await demandReachable(url);
   const server = url === undefined ? await startOwnServer() : null;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     // Without this the server would outlive the replay.
@@ -165,7 +182,7 @@ else {
     },
     (fault: unknown) => {
       console.error(fault instanceof Error ? fault.message : fault);
-      process.exitCode = fault instanceof TraceError ? INPUT_FAULT_EXIT_CODE : 1;
+      process.exitCode = fault instanceof TraceError || fault instanceof UnreachableError ? INPUT_FAULT_EXIT_CODE : 1;
     },
   );
 }

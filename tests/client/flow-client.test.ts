@@ -41,6 +41,24 @@ describe('a client of a scripted server', () => {
     expect(server.handshakes).toEqual([{ token: 'ann', clientVersion: 1 }]);
   });
 
+  test.each([
+    ['not a url', 'must be an http, https, ws or wss address'],
+    ['localhost:3001', 'must be an http, https, ws or wss address'],
+    ['', 'must be an http, https, ws or wss address'],
+    ['https://flow.example.com/app', 'has a path, "/app"'],
+  ])('says at once that %j is no address of a server', (url, why) => {
+    const isRefused = { code: 'BAD_REQUEST', message: expect.stringContaining(why) as string };
+    expect(() => new FlowClient({ url })).toThrow(expect.objectContaining(isRefused));
+  });
+
+  test('a server that cannot be reached is told with the reason', async () => {
+    const { url } = server;
+    await server.stop();
+    const created = clientOf({ url, requestDeadlineMs: 200 }).createSession();
+    await expect(created).rejects.toMatchObject({ code: 'NOT_DELIVERED', message: expect.stringMatching(/ms: .+/) });
+    server = await new ScriptedServer().start();
+  });
+
   test('asks for a token before every connection', async () => {
     let count = 0;
     const client = clientOf({ token: async () => `token ${(count += 1)}` });

@@ -51,4 +51,49 @@ describe('what only memory promises', () => {
     await ordering.release('s');
     expect(await ordering.describe(['s'])).toEqual([null]);
   });
+
+  describe('[EO11] clients that have gone', () => {
+    const many = async (ordering: MemoryEventOrdering, name: string, count: number): Promise<void> => {
+      for (let client = 0; client < count; client += 1) await ordering.admit('s', 1, `${name}-${client}`, null);
+    };
+
+    test('are forgotten when there are many, and come back with what the store knows of them', async () => {
+      const { ordering, clock } = await begin();
+      const first = await ordering.append('s', submission);
+      if (first.status !== 'accepted') throw new Error(first.status);
+      const { entry } = first;
+      await ordering.markSaved('s', { epoch: 1, ...markOf(entry) });
+      clock.advance(61_000);
+      await many(ordering, 'newer', 2_000);
+      expect(await ordering.append('s', submission)).toEqual({ status: 'client-unknown' });
+      const { clientSeq, seq, count, prevTag, tag } = entry;
+      expect(await ordering.admit('s', 1, 'a', { clientSeq, seq, count, prevTag, tag })).toEqual({ lastClientSeq: 1 });
+      expect(await ordering.append('s', submission)).toEqual({ status: 'duplicate', epoch: 1, seq: 1 });
+      // Those that came a moment ago are still known.
+      const fresh = { ...submission, clientId: 'newer-0' };
+      expect(await ordering.append('s', fresh)).toMatchObject({ status: 'accepted' });
+    });
+
+    test('stay known while the store does not have what they wrote', async () => {
+      const { ordering, clock } = await begin();
+      await ordering.append('s', submission);
+      clock.advance(61_000);
+      await many(ordering, 'newer', 2_000);
+      expect(await ordering.append('s', submission)).toEqual({ status: 'duplicate', epoch: 1, seq: 1 });
+    });
+
+    test('take no memory for ever: as many come and go, no more are known than came lately', async () => {
+      const { ordering, clock } = await begin();
+      for (let round = 0; round < 20; round += 1) {
+        await many(ordering, `round-${round}`, 1_000);
+        clock.advance(61_000);
+      }
+      let known = 0;
+      for (let round = 0; round < 20; round += 1) {
+        const visitor = { ...submission, clientId: `round-${round}-0`, base: { seq: 9, tag: '0123456789abcdef' } };
+        if ((await ordering.append('s', visitor)).status !== 'client-unknown') known += 1;
+      }
+      expect(known).toBeLessThanOrEqual(2);
+    });
+  });
 });

@@ -73,6 +73,13 @@ describe('who may do what', () => {
     expect((await call(server, 'closeSession', { params, as })).status).toBe(close);
   });
 
+  test('who may not is told the own role, and which it takes', async () => {
+    const sessionId = await createSession(server, {}, 'user-ann');
+    const asked = call(server, 'closeSession', { params: { sessionId }, as: 'user-ed' });
+    const { message } = await expectRefusal(asked, 'FORBIDDEN');
+    expect(message).toBe('The role editor may not do this; it takes: owner.');
+  });
+
   test('the list holds what the caller made and may still see, in pages', async () => {
     const mine = ['list-a', 'list-b', 'list-c'];
     for (const sessionId of mine) await createSession(server, { sessionId }, 'user-lea');

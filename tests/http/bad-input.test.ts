@@ -79,6 +79,7 @@ const CASES: readonly Case[] = [
   refused('a field name of 1,000 characters', 'readDocument', { params, query: { field: 'x'.repeat(1_000) } }),
   refused('no operations', 'appendOperations', { params, body: { clientSeq: 1, operations: [] } }),
   refused('operations that are no list', 'appendOperations', { params, body: { clientSeq: 1, operations: operation } }),
+  refused('a ref, which only sockets have', 'appendOperations', { params, body: { ...sound, ref: 1 } }),
   refused('clientSeq 0', 'appendOperations', { params, body: { ...sound, clientSeq: 0 } }),
   refused('clientSeq 1.5', 'appendOperations', { params, body: { ...sound, clientSeq: 1.5 } }),
   refused('clientSeq 2^53', 'appendOperations', { params, body: { ...sound, clientSeq: 2 ** 53 } }),
@@ -191,6 +192,17 @@ describe('bad input', () => {
       expect([response.status, errorOf(response).code]).toEqual([400, 'BAD_REQUEST']);
     },
   );
+
+  test.each([
+    ['readHistory', 'after', '-1', 'after: Too small: expected number to be >=0'],
+    ['readHistory', 'after', 'soon', 'after: must be a whole number'],
+    ['readHistory', 'limit', '', 'limit: must be a whole number'],
+    ['listSessions', 'limit', '1.5', 'limit: must be a whole number'],
+    ['listSessions', 'limit', '201', 'limit: Too big: expected number to be <=200'],
+  ] as const)('%s says what is wrong with %s=%s', async (name, parameter, value, message) => {
+    const error = await expectRefusal(call(server, name, { params, query: { [parameter]: value } }), 'BAD_REQUEST');
+    expect(error.message).toBe(message);
+  });
 
   test('a bearer token that is none is refused', async () => {
     const asked = call(server, 'listSessions', { headers: { Authorization: 'Basic YW5uOnNlY3JldA==' } });

@@ -50,6 +50,14 @@ describe('a configuration at fault', () => {
     expect(code).toBe(78);
   });
 
+  test('on the command line is refused: it would not be read', async () => {
+    const { code, output } = await processes.run(SERVER, ['--port', '4000'], { env: HERE });
+    expect(output).toBe(
+      'The configuration is at fault:\n  --port 4000: there are no arguments; settings are environment variables, such as PORT=4000',
+    );
+    expect(code).toBe(78);
+  });
+
   test('in a file .env counts like one in the environment', async () => {
     const directory = await processes.directory();
     await writeFile(join(directory, '.env'), 'PORT=everywhere\nLOG_LEVEL=info\n');

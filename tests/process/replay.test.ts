@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readdir, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { childrenOf, Processes, REPLAY } from '../support/server-process';
@@ -150,6 +152,23 @@ describe('npm run replay with nothing to replay says why and ends with 2', () =>
     expect(output).toContain(message);
     expect(output).not.toContain('    at ');
     expect(code).toBe(2);
+  });
+
+  test('a server that is not there, in seconds', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    await once(server, 'close');
+    const url = `http://127.0.0.1:${port}`;
+    const startedAt = performance.now();
+    const { code, output } = await replay('--url', url, '--edits', '10');
+    expect(output).toContain(`No server can be reached at ${url}: `);
+    expect(output).toContain('ECONNREFUSED');
+    expect(output).not.toContain('    at ');
+    expect(code).toBe(2);
+    // Far less than the clients would try.
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
   });
 
   test('a file that is not there', async () => {

@@ -1,12 +1,15 @@
 import * as Y from 'yjs';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
-import { GENESIS } from '../../src/protocol/positions';
-import type { Role } from '../../src/protocol/schemas';
+import { GENESIS, type Mark } from '../../src/protocol/positions';
+import type { Replies, Role } from '../../src/protocol/schemas';
 import { createSession, yjsText, yjsUpdates } from '../support/documents';
 import { eventually } from '../support/eventually';
 import { FaultyStore } from '../support/faulty-store';
 import { Follower } from '../support/follower';
 import { useServers } from '../support/server';
+import type { WireClient } from '../support/wire-client';
+
+type Page = Replies['operation:catch-up'];
 
 const start = useServers();
 
@@ -110,6 +113,24 @@ describe('session:join', () => {
     const reply = await bob.demand('session:join', { sessionId });
     expect(reply).toMatchObject({ resume: 'start', snapshot: { ...at, payload }, more: false });
     expect(reply.entries.map(({ operations }) => operations)).toEqual([['op-3']]);
+  });
+
+  test('[ST10] what a JSON snapshot makes unneeded goes when it is old enough', async () => {
+    const store = new MemoryDocumentStore();
+    const server = await start({ store, config: { historyDays: 0 } });
+    const ada = await server.connect({ user: 'ada' });
+    const sessionId = await createSession(ada);
+    const author = await Follower.join(ada, sessionId);
+    for (let clientSeq = 1; clientSeq <= 3; clientSeq += 1) {
+      await ada.demand('operation:submit', { sessionId, clientSeq, operations: [`op-${clientSeq}`] });
+    }
+    await author.reachSaved(3);
+    const { at: writtenAt } = (await store.operationLog.readAfter(sessionId, 2, 1))[0] ?? { at: 0 };
+    await eventually('that was a while ago', () => Date.now() > writtenAt);
+    await ada.demand('session:snapshot', { sessionId, ...author.markAt(2), payload: 'two operations' });
+    expect((await store.operationLog.readAfter(sessionId, 0, 1_000)).map(({ seq }) => seq)).toEqual([3]);
+    const bob = await server.connect({ user: 'bob' });
+    expect((await bob.demand('session:join', { sessionId })).entries).toMatchObject([{ operations: ['op-3'] }]);
   });
 
   test('[ST9] [CL2] a Yjs session is folded, and a reader with a state vector gets only what it lacks', async () => {
@@ -289,6 +310,16 @@ describe('[DL1] a joiner that has to page', () => {
     return { server, ada, bob, sessionId, author };
   }
 
+  /** Reads on to the end, and answers what came last; `atPage` sees those before. */
+  async function lastPage(client: WireClient, sessionId: string, after: Mark, atPage: (page: Page) => void = () => {}) {
+    let page = await client.demand('operation:catch-up', { sessionId, after });
+    while (page.more) {
+      atPage(page);
+      page = await client.demand('operation:catch-up', { sessionId, after: page.next });
+    }
+    return page;
+  }
+
   const usersOf = (participants: ReadonlyArray<{ userId: string }> = []): string[] =>
     participants.map(({ userId }) => userId).sort();
 
@@ -312,7 +343,7 @@ describe('[DL1] a joiner that has to page', () => {
     expect(page.more).toBe(true);
     expect(page).not.toHaveProperty('participants');
     expect(page).not.toHaveProperty('awareness');
-    const last = await bob.demand('operation:catch-up', { sessionId, after: page.next });
+    const last = await lastPage(bob, sessionId, page.next);
     expect(last).toMatchObject({ more: false, next: author.head, awareness: { 1: { clock: 2, state: 'after' } } });
     expect(usersOf(last.participants)).toEqual(['ada', 'bob', 'carl']);
     expect(bob.heard).toEqual([]);
@@ -322,14 +353,38 @@ describe('[DL1] a joiner that has to page', () => {
     await bob.next('session:participants', ({ left }) => left.some(({ userId }) => userId === 'carl'));
   });
 
+  test('hears with its last page what was saved meanwhile, and what the session is called now', async () => {
+    const { server, ada, bob, sessionId, author } = await longSession();
+    const joined = await bob.demand('session:join', { sessionId });
+    const submitted = await ada.demand('operation:submit', { sessionId, clientSeq: 9, operations: ['y'] });
+    await author.reachSaved(submitted.seq);
+    const renamed = await fetch(`${server.url}/api/sessions/${sessionId}`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json', authorization: 'Bearer ada' },
+      body: JSON.stringify({ title: 'New' }),
+    });
+    expect(renamed.status).toBe(200);
+    await ada.next('session:renamed');
+    let pages = 0;
+    const last = await lastPage(bob, sessionId, joined.next, (page) => {
+      pages += 1;
+      expect(page).not.toHaveProperty('saved');
+      expect(page).not.toHaveProperty('session');
+    });
+    expect(pages).toBeGreaterThan(0);
+    expect(last).toMatchObject({ session: { sessionId, title: 'New' } });
+    expect(last.saved).toEqual({ epoch: last.head.epoch, ...author.head });
+    expect(joined.saved.seq).toBeLessThan(author.head.seq);
+    expect(bob.heard).toEqual([]);
+  });
+
   test('who is in already reads the past, hears nothing of that again, and goes on listening', async () => {
     const { ada, sessionId, author } = await longSession();
     const page = await ada.demand('operation:catch-up', { sessionId, after: GENESIS });
     expect(page.more).toBe(true);
     const submitted = await ada.demand('operation:submit', { sessionId, clientSeq: 9, operations: ['y'] });
     await author.reach(submitted.seq);
-    const last = await ada.demand('operation:catch-up', { sessionId, after: page.next });
-    expect(last.more).toBe(false);
+    const last = await lastPage(ada, sessionId, page.next);
     expect(last).not.toHaveProperty('participants');
     expect(author.faults).toEqual([]);
   });

@@ -43,3 +43,18 @@ test('what is below the level is not written', () => {
   log.warn('loud');
   expect(lines).toEqual([expect.objectContaining({ msg: 'loud' })]);
 });
+
+test('a fault is told with what is at the bottom of it, as sentences', () => {
+  const { log, lines } = recorded();
+  const fault = new Error('The store cannot be opened.', { cause: new Error('ENOENT: no such file') });
+  log.error({ err: fault }, 'starting failed');
+  expect(lines).toEqual([
+    expect.objectContaining({
+      err: expect.objectContaining({
+        type: 'Error',
+        message: 'The store cannot be opened. ENOENT: no such file',
+        stack: expect.stringContaining('logger.test'),
+      }),
+    }),
+  ]);
+});

@@ -4,6 +4,7 @@ import { createLogger } from '../../src/lib/logger';
 import type { LiveServices } from '../../src/live/live-services';
 import { OpenSession } from '../../src/live/open-session';
 import { Saver } from '../../src/live/saver';
+import { SlowConsumers } from '../../src/live/slow-consumers';
 import { Snapshotter } from '../../src/live/snapshotter';
 import type { EventOrdering, Hint, Submission } from '../../src/ordering/event-ordering';
 import { MemoryEventOrdering } from '../../src/ordering/memory-event-ordering';
@@ -122,6 +123,7 @@ beforeEach(async () => {
       afterBytes: 1_000_000,
       historyMs: 0,
     }),
+    slowConsumers: new SlowConsumers({ sockets: wire, telemetry, log, maxUnreadBytes: 1_000_000 }),
     telemetry,
     clock,
     log,
@@ -135,7 +137,6 @@ beforeEach(async () => {
       fanOutIntervalMs: 10,
       awarenessIntervalMs: 50,
       awarenessBytesPerSecond: 65_536,
-      slowConsumerBytes: 1_000_000,
     },
   };
 });

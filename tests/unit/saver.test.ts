@@ -249,6 +249,26 @@ describe('[ST7] a store that fails', () => {
     expect(saver.status()).toEqual({ unsavedSessions: ['a', 'b'], oldestUnsavedMs: 45, failure: 'disk full' });
   });
 
+  test('says how old the oldest is also of a backlog that takes several flushes', async () => {
+    const a = session('a');
+    // More than the two megabytes of one flush, all of the same moment.
+    a.write(6, 1_000_000);
+    clock.advance(INTERVAL_MS);
+    expect(store.last.saves[0]?.entries.length).toBeLessThan(6);
+    clock.advance(3_000);
+    await store.last.accept();
+    clock.advance(1);
+    expect(store.calls).toHaveLength(2);
+    expect(saver.status().oldestUnsavedMs).toBe(INTERVAL_MS + 3_001);
+    a.write();
+    await store.last.accept();
+    clock.advance(2);
+    expect(saver.status().oldestUnsavedMs).toBe(2);
+    clock.advance(INTERVAL_MS);
+    await store.last.accept();
+    expect(saver.status()).toEqual({ unsavedSessions: [], oldestUnsavedMs: 0 });
+  });
+
   test('a store that throws instead of rejecting is one that failed', async () => {
     let isBroken = true;
     const throwing = new Saver({

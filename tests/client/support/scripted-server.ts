@@ -10,7 +10,7 @@ type Script = (request: unknown, socket: Socket) => object | null;
 /** Says what a test wants it to say, to see what the client makes of what a real server never says on demand. */
 export class ScriptedServer {
   readonly #http = createServer();
-  readonly #io = new Server(this.#http, { transports: ['websocket'], serveClient: false });
+  readonly #io = new Server(this.#http, { transports: ['websocket'], serveClient: false, maxHttpBufferSize: 1e8 });
   readonly #scripts = new Map<string, Script>();
   readonly requests: Array<{ name: string; request: unknown; atMs: number }> = [];
   readonly handshakes: unknown[] = [];
@@ -88,5 +88,6 @@ export const emptyJoin = (sessionId: string, changes: object = {}): object => ({
   more: false,
   participants: [],
   awareness: {},
+  limits: { operationBytes: 1_048_576, batchOperations: 256, batchBytes: 2_097_152 },
   ...changes,
 });

@@ -1,5 +1,6 @@
 import { entryTag } from '../../../src/ordering/tag';
 import type { WireEntry } from '../../../src/protocol/entry';
+import { DEFAULT_LIMITS } from '../../../src/client/limits';
 import { FlowError } from '../../../src/protocol/errors';
 import { GENESIS, type Mark } from '../../../src/protocol/positions';
 import type { Announcements, Participant, Replies, RequestInputs, WireSnapshot } from '../../../src/protocol/schemas';
@@ -65,6 +66,7 @@ export class SimulatedServer {
       ...page,
       participants: [participant],
       awareness: {},
+      limits: DEFAULT_LIMITS,
     };
   }
 
