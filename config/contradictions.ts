@@ -33,4 +33,25 @@ export const contradictions: readonly Contradiction[] = [
     holds: (read) => read.ringBytes + READ_PAGE_BYTES >= read.slowConsumerBytes,
     message: 'must stay 1 MiB below SLOW_CONSUMER_BYTES, or whoever rejoins from the ring is taken for a slow consumer',
   },
+  {
+    between: ['redisClusterNodes', 'redisSentinels'],
+    holds: (read) => read.redisClusterNodes !== undefined && read.redisSentinels !== undefined,
+    message: 'must not be set together with REDIS_SENTINELS: Redis is the one or the other',
+  },
+  {
+    between: ['redisUrl', 'redisClusterNodes', 'redisSentinels'],
+    holds: (read) =>
+      read.redisUrl !== undefined && (read.redisClusterNodes !== undefined || read.redisSentinels !== undefined),
+    message: 'must not be set together with REDIS_CLUSTER_NODES or REDIS_SENTINELS: it names one server',
+  },
+  {
+    between: ['redisSentinels', 'redisSentinelName'],
+    holds: (read) => read.redisSentinels !== undefined && read.redisSentinelName === undefined,
+    message: 'needs REDIS_SENTINEL_NAME, what the sentinels call the master',
+  },
+  {
+    between: ['redisDb', 'redisClusterNodes'],
+    holds: (read) => read.redisClusterNodes !== undefined && read.redisDb !== 0,
+    message: 'must be 0 with REDIS_CLUSTER_NODES: a cluster has one database',
+  },
 ];

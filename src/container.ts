@@ -16,9 +16,14 @@ import { Snapshotter } from './live/snapshotter';
 import type { EventOrdering } from './ordering/event-ordering';
 import { MemoryEventOrdering } from './ordering/memory-event-ordering';
 import { MemorySaveDuty } from './ordering/memory-save-duty';
+import { RedisEventOrdering } from './ordering/redis-event-ordering';
+import { RedisSaveDuty } from './ordering/redis-save-duty';
 import type { SaveDuty } from './ordering/save-duty';
 import type { Position } from './protocol/positions';
 import type { SessionInfo } from './protocol/schemas';
+import { RedisKeys } from './redis/keys';
+import { RedisConnections } from './redis/redis-connections';
+import { RedisHints } from './redis/redis-hints';
 import type { CollaborationService } from './sessions/collaboration-service';
 import { MemoryCollaborationService } from './sessions/memory-collaboration-service';
 import { MemoryParticipants } from './sessions/memory-participants';
@@ -70,10 +75,10 @@ export function createFlowContainer(given: Given) {
       folder: asFunction(
         ({ log }: Pick<Cradle, 'log'>): DocumentFolder => new PiscinaDocumentFolder({ log }),
       ).singleton(),
-      ordering: asFunction(
-        ({ clock }: Pick<Cradle, 'clock'>): EventOrdering => given.ordering ?? new MemoryEventOrdering({ clock }),
-      ).singleton(),
-      saveDuty: asFunction((): SaveDuty => new MemorySaveDuty()).singleton(),
+      redis: asFunction(connectionsToRedis).singleton(),
+      redisKeys: asFunction(({ config }: Pick<Cradle, 'config'>) => new RedisKeys(config.redis.keyPrefix)).singleton(),
+      ordering: asFunction(chooseOrdering).singleton(),
+      saveDuty: asFunction(chooseSaveDuty).singleton(),
       collaboration: asFunction(
         ({ store, clock }: Pick<Cradle, 'store' | 'clock'>): CollaborationService =>
           new MemoryCollaborationService({ records: store.sessionRecords, clock }),
@@ -159,6 +164,9 @@ interface Cradle {
   readonly telemetry: Telemetry;
   readonly store: DocumentStore;
   readonly folder: DocumentFolder;
+  /** Null: no service is on Redis. */
+  readonly redis: RedisConnections | null;
+  readonly redisKeys: RedisKeys;
   readonly ordering: EventOrdering;
   readonly saveDuty: SaveDuty;
   readonly collaboration: CollaborationService;
@@ -170,6 +178,23 @@ interface Cradle {
   readonly snapshotter: Snapshotter;
   readonly openSessions: OpenSessions;
   readonly given: Given;
+}
+
+/** Null: no service is on Redis. */
+function connectionsToRedis({ config, clock, log, telemetry }: Cradle): RedisConnections | null {
+  if (!Object.values(config.backends).includes('redis')) return null;
+  return new RedisConnections({ settings: config.redis, instanceId: config.instanceId, clock, log, telemetry });
+}
+
+function chooseOrdering({ given, config, redis, redisKeys: keys, clock, log }: Cradle): EventOrdering {
+  if (given.ordering) return given.ordering;
+  if (config.backends.eventOrdering === 'memory' || !redis) return new MemoryEventOrdering({ clock });
+  return new RedisEventOrdering({ redis, hints: new RedisHints({ redis, log }), keys, clock });
+}
+
+function chooseSaveDuty({ given, config, redis, redisKeys: keys, ordering }: Cradle): SaveDuty {
+  if (given.ordering || config.backends.eventOrdering === 'memory' || !redis) return new MemorySaveDuty();
+  return new RedisSaveDuty({ redis, keys, ordering, instanceId: config.instanceId });
 }
 
 function chooseStore({ given, config, log }: Pick<Cradle, 'given' | 'config' | 'log'>): DocumentStore {

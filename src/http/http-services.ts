@@ -12,7 +12,7 @@ import type { Gauges } from '../telemetry/gauges';
 import type { Telemetry } from '../telemetry/telemetry';
 
 /** The services a flag can move, and what each runs on. */
-export type Backends = Readonly<Record<'websockets' | 'collaboration' | 'eventOrdering', 'memory'>>;
+export type Backends = Readonly<Record<'websockets' | 'collaboration' | 'eventOrdering', 'memory' | 'redis'>>;
 
 /** What the HTTP side needs of the server. */
 export interface HttpServices {

@@ -78,8 +78,8 @@ const reason = z.discriminatedUnion('code', [
 export type Reason = z.infer<typeof reason>;
 
 const serviceHealth = z.strictObject({
-  backend: z.enum(['memory']),
-  configured: z.enum(['memory']),
+  backend: z.enum(['memory', 'redis']),
+  configured: z.enum(['memory', 'redis']),
   status: z.enum(['ok', 'degraded']),
 });
 const services = z.strictObject({
@@ -110,9 +110,9 @@ export const readiness = z.strictObject({ ready: z.boolean(), reasons: z.array(r
 
 const percentiles = z.strictObject({ p50: milliseconds, p99: milliseconds });
 const backends = z.strictObject({
-  websockets: z.enum(['memory']),
-  collaboration: z.enum(['memory']),
-  eventOrdering: z.enum(['memory']),
+  websockets: z.enum(['memory', 'redis']),
+  collaboration: z.enum(['memory', 'redis']),
+  eventOrdering: z.enum(['memory', 'redis']),
 });
 export const stats = z.strictObject({
   instanceId: z.string(),

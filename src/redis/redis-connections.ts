@@ -1,0 +1,255 @@
+import { type ChainableCommander, Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import type { HostPort, RedisSettings, RedisTarget } from '../../config/redis-settings';
+import type { Clock } from '../lib/clock';
+import type { Logger } from '../lib/logger';
+import type { Telemetry } from '../telemetry/telemetry';
+import { explain, toRedisError } from './redis-faults';
+
+export type RedisClient = Redis | Cluster;
+
+/** `command` asks; `subscriber` listens, and does nothing else. */
+export type Role = 'command' | 'publisher' | 'subscriber';
+
+/** Delay before the first attempt to connect again; it grows by as much with every further one. */
+const RETRY_STEP_MS = 50;
+/** Share of the delay that is left to chance, so that all instances do not come back in one moment. */
+const RETRY_JITTER = 0.25;
+/** A Redis that has stopped without closing its connections is noticed by nothing else. */
+const COMMAND_TIMEOUT_MS = 1_000;
+/** Redirections, and waits for a failover, that one command may take. */
+const CLUSTER_REDIRECTIONS = 4;
+const CLUSTER_WAIT_MS = 100;
+/** Slots that moved without anybody being told. */
+const SLOTS_REFRESH_MS = 5_000;
+const QUIT_DEADLINE_MS = 1_000;
+/** Commands sent in one go. */
+const PIPELINE_COMMANDS = 500;
+
+interface RedisConnectionsOptions {
+  readonly settings: RedisSettings;
+  readonly instanceId: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+}
+
+/** Makes all connections to Redis, one per role, says how they are, and closes them. */
+export class RedisConnections {
+  readonly #options: RedisConnectionsOptions;
+  readonly #where: string;
+  readonly #clients = new Map<Role, RedisClient>();
+  /** Roles whose connection is lost right now; one line per outage. */
+  readonly #lost = new Map<Role, number>();
+  #isStopping = false;
+
+  constructor(options: RedisConnectionsOptions) {
+    this.#options = options;
+    this.#where = describeTarget(options.settings.target);
+  }
+
+  /** Where Redis is, without credentials. */
+  get where(): string {
+    return this.#where;
+  }
+
+  get isCluster(): boolean {
+    return this.#options.settings.target.kind === 'cluster';
+  }
+
+  get status(): 'ok' | 'unavailable' {
+    const clients = [...this.#clients.values()];
+    return clients.every(({ status }) => status === 'ready') ? 'ok' : 'unavailable';
+  }
+
+  /** The connection of a role; it connects with `start`. */
+  client(role: Role): RedisClient {
+    let client = this.#clients.get(role);
+    if (!client) {
+      client = this.#make(role);
+      this.#clients.set(role, client);
+    }
+    return client;
+  }
+
+  /** Connects what has been asked for so far. Rejects with BACKEND_UNAVAILABLE, saying what to change. */
+  async start(): Promise<void> {
+    const { log } = this.#options;
+    for (const [role, client] of this.#clients) {
+      log.debug({ role, redis: this.#where }, 'connecting to Redis');
+      try {
+        await client.connect();
+        if (role === 'command') await this.#demandPassword(client);
+      } catch (cause) {
+        throw toRedisError(cause, this.#where);
+      }
+    }
+    log.info({ redis: this.#where }, '✅ Redis connected successfully');
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await Promise.all(
+      [...this.#clients.values()].map(async (client) => {
+        const overdue = this.#options.clock.after(QUIT_DEADLINE_MS, () => client.disconnect());
+        try {
+          if (client.status === 'ready') await client.quit();
+        } catch {
+          // It is gone already.
+        } finally {
+          overdue();
+          client.disconnect();
+        }
+      }),
+    );
+    if (this.#clients.size > 0) this.#options.log.info({ redis: this.#where }, 'Redis connection closed');
+  }
+
+  /** One operation against Redis: measured, its slowness told, its faults explained. `name` is what the log calls it. */
+  async ask<Answer>(name: string, run: (client: RedisClient) => Promise<Answer>): Promise<Answer> {
+    const { clock, log, settings, telemetry } = this.#options;
+    const startedAt = clock.monotonic();
+    try {
+      return await run(this.client('command'));
+    } catch (cause) {
+      throw toRedisError(cause, this.#where);
+    } finally {
+      const ms = clock.monotonic() - startedAt;
+      telemetry.redisMs.record(ms);
+      if (ms > settings.slowMs)
+        log.warn({ command: name, ms: Math.round(ms) }, 'Redis operation took longer than expected');
+    }
+  }
+
+  /** Many independent commands at little more than the price of one; answers in their order. One that fails fails all. */
+  async askMany(name: string, commands: ReadonlyArray<(to: ChainableCommander) => unknown>): Promise<unknown[]> {
+    // A pipeline goes to one node, and commands about different sessions belong to different ones.
+    const size = this.isCluster ? 1 : PIPELINE_COMMANDS;
+    const chunks: Array<Promise<unknown[]>> = [];
+    for (let from = 0; from < commands.length; from += size) {
+      chunks.push(this.ask(name, (client) => this.#pipeline(client, commands.slice(from, from + size))));
+    }
+    return (await Promise.all(chunks)).flat();
+  }
+
+  async #pipeline(
+    client: RedisClient,
+    commands: ReadonlyArray<(to: ChainableCommander) => unknown>,
+  ): Promise<unknown[]> {
+    const pipeline = client.pipeline();
+    for (const add of commands) add(pipeline);
+    const results = (await pipeline.exec()) ?? [];
+    return results.map(([fault, answer]) => {
+      if (fault) throw fault;
+      return answer;
+    });
+  }
+
+  #make(role: Role): RedisClient {
+    const { target } = this.#options.settings;
+    const client = target.kind === 'cluster' ? this.#makeCluster(role, [...target.nodes]) : this.#makeSingle(role);
+    this.#watch(role, client);
+    return client;
+  }
+
+  #makeSingle(role: Role): Redis {
+    const { target } = this.#options.settings;
+    const options = {
+      ...this.#common(role),
+      lazyConnect: true,
+      enableOfflineQueue: role === 'subscriber',
+      retryStrategy: (attempt) => this.#retryDelay(attempt),
+    } satisfies RedisOptions;
+    if (target.kind === 'sentinel') {
+      return new Redis({
+        ...options,
+        sentinels: target.sentinels.map(({ host, port }) => ({ host, port })),
+        name: target.name,
+        sentinelRetryStrategy: (attempt) => this.#retryDelay(attempt),
+      });
+    }
+    if (target.kind === 'cluster') throw new Error('a cluster is made by other means');
+    return new Redis({ ...options, host: target.host, port: target.port });
+  }
+
+  #makeCluster(role: Role, nodes: Array<{ host: string; port: number }>): Cluster {
+    return new Cluster(nodes, {
+      lazyConnect: true,
+      enableOfflineQueue: role === 'subscriber',
+      shardedSubscribers: role === 'subscriber',
+      slotsRefreshInterval: SLOTS_REFRESH_MS,
+      maxRedirections: CLUSTER_REDIRECTIONS,
+      retryDelayOnFailover: CLUSTER_WAIT_MS,
+      retryDelayOnClusterDown: CLUSTER_WAIT_MS,
+      clusterRetryStrategy: (attempt) => this.#retryDelay(attempt),
+      redisOptions: this.#common(role),
+    } satisfies ClusterOptions);
+  }
+
+  #common(role: Role) {
+    const { settings, instanceId } = this.#options;
+    const { username, password, db, isTls, protocol, maxRetries, connectTimeoutMs } = settings;
+    return {
+      connectionName: `flow:${instanceId}:${role}`,
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+      db,
+      ...(isTls ? { tls: {} } : {}),
+      protocol,
+      connectTimeout: connectTimeoutMs,
+      maxRetriesPerRequest: role === 'subscriber' ? null : maxRetries,
+      ...(role === 'subscriber' ? {} : { commandTimeout: COMMAND_TIMEOUT_MS }),
+      // Whether it was done is not known; the caller asks again, and is told that it was.
+      autoResendUnfulfilledCommands: role === 'subscriber',
+    } as const;
+  }
+
+  #retryDelay(attempt: number): number | null {
+    if (this.#isStopping) return null;
+    const longest = Math.min(RETRY_STEP_MS * attempt, this.#options.settings.retryDelayMs);
+    return Math.round(longest * (1 - RETRY_JITTER * Math.random()));
+  }
+
+  /** One line when a connection is lost, one when it is back, however often it was tried in between. */
+  #watch(role: Role, client: RedisClient): void {
+    const { log } = this.#options;
+    client.on('error', (cause: unknown) => {
+      const attempts = this.#lost.get(role) ?? 0;
+      this.#lost.set(role, attempts + 1);
+      const { kind, message } = explain(cause, this.#where);
+      log[attempts === 0 ? 'error' : 'debug']({ role, kind, redis: this.#where }, message);
+    });
+    client.on('reconnecting', (delayMs: number) => {
+      const attempts = this.#lost.get(role) ?? 0;
+      this.#lost.set(role, attempts + 1);
+      log[attempts === 0 ? 'warn' : 'debug'](
+        { role, delayMs, redis: this.#where },
+        'Redis connection lost, reconnecting',
+      );
+    });
+    client.on('ready', () => {
+      const attempts = this.#lost.get(role);
+      this.#lost.delete(role);
+      if (attempts !== undefined) log.info({ role, attempts, redis: this.#where }, 'Redis is back');
+    });
+  }
+
+  /** The client library only prints a line to the console when a password is given to a server that has none. */
+  async #demandPassword(client: RedisClient): Promise<void> {
+    const { password, username } = this.#options.settings;
+    if (password === undefined) return;
+    await (username === undefined ? client.call('AUTH', password) : client.call('AUTH', username, password));
+  }
+}
+
+/** For messages and logs: never credentials. */
+function describeTarget(target: RedisTarget): string {
+  const list = (hosts: readonly HostPort[]): string => hosts.map(({ host, port }) => `${host}:${port}`).join(', ');
+  switch (target.kind) {
+    case 'single':
+      return list([target]);
+    case 'sentinel':
+      return `${target.name} behind sentinels ${list(target.sentinels)}`;
+    case 'cluster':
+      return `cluster ${list(target.nodes)}`;
+  }
+}
