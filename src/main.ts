@@ -1,14 +1,15 @@
 import { environment } from '../config/environment';
 import { CONFIG_FAULT_EXIT_CODE, ConfigError, loadConfig, type Config } from '../config/load-config';
 import { createApp } from './app';
-import { createLogger } from './lib/logger';
+import { systemClock } from './lib/clock';
+import { createLogger, type Logger } from './lib/logger';
+import { withReachableRedis } from './redis/reach-redis';
 import { explain } from './lib/system-faults';
 
 /** The deadline is kept by every step; this is for a step that blocks the event loop or forgets it. */
 const DEADLINE_GRACE_MS = 1_000;
 
-function run(config: Config): void {
-  const log = createLogger({ level: config.logLevel, instanceId: config.instanceId });
+function run(config: Config, log: Logger): void {
   if (config.authMode === 'open') log.warn('AUTH_MODE=open: everyone is let in by the name they give');
   const app = createApp(config, { log });
   let isStopping = false;
@@ -53,11 +54,25 @@ function run(config: Config): void {
     (fault: unknown) => {
       // Then somebody did not want it to.
       if (isStopping) return;
-      log.fatal({ err: fault }, 'starting failed');
-      process.stderr.write(`Flow Backend cannot start. ${explain(fault)}\n`);
+      sayWhy(fault, log);
       stop(1);
     },
   );
+}
+
+function sayWhy(fault: unknown, log: Logger): void {
+  log.fatal({ err: fault }, 'starting failed');
+  process.stderr.write(`Flow Backend cannot start. ${explain(fault)}\n`);
+}
+
+async function start(config: Config): Promise<void> {
+  const log = createLogger({ level: config.logLevel, instanceId: config.instanceId });
+  try {
+    run(await withReachableRedis(config, { clock: systemClock, log }), log);
+  } catch (fault) {
+    sayWhy(fault, log);
+    process.exitCode = 1;
+  }
 }
 
 /**
@@ -71,7 +86,7 @@ function endAtOnce(signal: NodeJS.Signals): never {
 }
 
 try {
-  run(loadConfig(environment()));
+  void start(loadConfig(environment()));
 } catch (fault) {
   if (!(fault instanceof ConfigError)) throw fault;
   process.stderr.write(`${fault.message}\n`);

@@ -2,7 +2,9 @@ import { type ChainableCommander, Cluster, type ClusterOptions, Redis, type Redi
 import type { HostPort, RedisSettings, RedisTarget } from '../../config/redis-settings';
 import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
+import { FlowError } from '../protocol/errors';
 import type { Telemetry } from '../telemetry/telemetry';
+import { checkServer } from './redis-checks';
 import { explain, toRedisError } from './redis-faults';
 
 export type RedisClient = Redis | Cluster;
@@ -40,6 +42,7 @@ export class RedisConnections {
   readonly #clients = new Map<Role, RedisClient>();
   /** Roles whose connection is lost right now; one line per outage. */
   readonly #lost = new Map<Role, number>();
+  readonly #lastFaults = new Map<Role, unknown>();
   #isStopping = false;
 
   constructor(options: RedisConnectionsOptions) {
@@ -78,9 +81,11 @@ export class RedisConnections {
       log.debug({ role, redis: this.#where }, 'connecting to Redis');
       try {
         await client.connect();
-        if (role === 'command') await this.#demandPassword(client);
+        if (role === 'command') await this.#check(client);
       } catch (cause) {
-        throw toRedisError(cause, this.#where);
+        // What `connect` rejects with is often only that the connection was closed.
+        const { message } = explain(this.#lastFaults.get(role) ?? cause, this.#where);
+        throw cause instanceof FlowError ? cause : new FlowError('BACKEND_UNAVAILABLE', message);
       }
     }
     log.info({ redis: this.#where }, '✅ Redis connected successfully');
@@ -215,6 +220,7 @@ export class RedisConnections {
     client.on('error', (cause: unknown) => {
       const attempts = this.#lost.get(role) ?? 0;
       this.#lost.set(role, attempts + 1);
+      this.#lastFaults.set(role, cause);
       const { kind, message } = explain(cause, this.#where);
       log[attempts === 0 ? 'error' : 'debug']({ role, kind, redis: this.#where }, message);
     });
@@ -233,11 +239,16 @@ export class RedisConnections {
     });
   }
 
-  /** The client library only prints a line to the console when a password is given to a server that has none. */
-  async #demandPassword(client: RedisClient): Promise<void> {
-    const { password, username } = this.#options.settings;
-    if (password === undefined) return;
-    await (username === undefined ? client.call('AUTH', password) : client.call('AUTH', username, password));
+  /** What would only show later, and then as something else. */
+  async #check(client: RedisClient): Promise<void> {
+    const { settings, log } = this.#options;
+    const { password, username, target } = settings;
+    // Given a password, a server that has none makes the client library print a line to the console, and nothing else.
+    if (password !== undefined) {
+      await (username === undefined ? client.call('AUTH', password) : client.call('AUTH', username, password));
+    }
+    const warnings = await checkServer(client, this.#where, target.kind === 'cluster' ? 'cluster' : 'single');
+    for (const warning of warnings) log.warn({ redis: this.#where }, warning);
   }
 }
 
