@@ -5,6 +5,7 @@ import type { Logger } from '../lib/logger';
 import type { Documents } from '../live/documents';
 import type { OpenSessions } from '../live/open-sessions';
 import type { Saver } from '../live/saver';
+import type { RedisConnections } from '../redis/redis-connections';
 import type { CollaborationService } from '../sessions/collaboration-service';
 import type { DocumentFolder } from '../storage/document-folder';
 import type { DocumentStore } from '../storage/document-store';
@@ -28,6 +29,8 @@ export interface HttpServices {
   readonly folder: DocumentFolder;
   readonly sockets: WebSocketManager;
   readonly store: DocumentStore;
+  /** Null: no service is on Redis. */
+  readonly redis: RedisConnections | null;
   readonly saver: Saver;
   readonly telemetry: Telemetry;
   readonly gauges: Gauges;

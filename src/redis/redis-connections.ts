@@ -9,8 +9,10 @@ import { explain, toRedisError } from './redis-faults';
 
 export type RedisClient = Redis | Cluster;
 
-/** `command` asks; `subscriber` listens, and does nothing else. */
-export type Role = 'command' | 'publisher' | 'subscriber';
+/** `command` asks; `subscriber` (to hints) and `adapter` (of Socket.IO) listen, and do nothing else. */
+export type Role = 'command' | 'publisher' | 'subscriber' | 'adapter';
+
+const isListening = (role: Role): boolean => role === 'subscriber' || role === 'adapter';
 
 /** Delay before the first attempt to connect again; it grows by as much with every further one. */
 const RETRY_STEP_MS = 50;
@@ -24,6 +26,8 @@ const CLUSTER_WAIT_MS = 100;
 /** Slots that moved without anybody being told. */
 const SLOTS_REFRESH_MS = 5_000;
 const QUIT_DEADLINE_MS = 1_000;
+/** A slow Redis is slow for thousands of operations. */
+const SLOW_LINE_INTERVAL_MS = 10_000;
 /** Commands sent in one go. */
 const PIPELINE_COMMANDS = 500;
 
@@ -44,6 +48,9 @@ export class RedisConnections {
   readonly #lost = new Map<Role, number>();
   readonly #lastFaults = new Map<Role, unknown>();
   #isStopping = false;
+  #latencyMs: number | undefined;
+  /** Since the last line about slowness. */
+  #slow = { count: 0, worstMs: 0, quietUntil: 0 };
 
   constructor(options: RedisConnectionsOptions) {
     this.#options = options;
@@ -57,6 +64,15 @@ export class RedisConnections {
 
   get isCluster(): boolean {
     return this.#options.settings.target.kind === 'cluster';
+  }
+
+  get mode(): RedisTarget['kind'] {
+    return this.#options.settings.target.kind;
+  }
+
+  /** Of the last operation, milliseconds; undefined before the first. */
+  get latencyMs(): number | undefined {
+    return this.#latencyMs;
   }
 
   get status(): 'ok' | 'unavailable' {
@@ -116,13 +132,26 @@ export class RedisConnections {
     try {
       return await run(this.client('command'));
     } catch (cause) {
-      throw toRedisError(cause, this.#where);
+      // Of a lost connection the library says only that it cannot be written to.
+      const isLost = this.client('command').status !== 'ready';
+      throw toRedisError((isLost ? this.#lastFaults.get('command') : undefined) ?? cause, this.#where);
     } finally {
       const ms = clock.monotonic() - startedAt;
       telemetry.redisMs.record(ms);
-      if (ms > settings.slowMs)
-        log.warn({ command: name, ms: Math.round(ms) }, 'Redis operation took longer than expected');
+      this.#latencyMs = Math.round(ms * 10) / 10;
+      if (ms > settings.slowMs) this.#tellSlow(name, ms);
     }
+  }
+
+  /** One line at once, then one per interval with how many there were. */
+  #tellSlow(name: string, ms: number): void {
+    const { clock, log } = this.#options;
+    this.#slow.count += 1;
+    this.#slow.worstMs = Math.max(this.#slow.worstMs, ms);
+    if (clock.monotonic() < this.#slow.quietUntil) return;
+    const { count, worstMs } = this.#slow;
+    this.#slow = { count: 0, worstMs: 0, quietUntil: clock.monotonic() + SLOW_LINE_INTERVAL_MS };
+    log.warn({ command: name, ms: Math.round(worstMs), count }, 'Redis operation took longer than expected');
   }
 
   /** Many independent commands at little more than the price of one; answers in their order. One that fails fails all. */
@@ -161,7 +190,7 @@ export class RedisConnections {
     const options = {
       ...this.#common(role),
       lazyConnect: true,
-      enableOfflineQueue: role === 'subscriber',
+      enableOfflineQueue: isListening(role),
       retryStrategy: (attempt) => this.#retryDelay(attempt),
     } satisfies RedisOptions;
     if (target.kind === 'sentinel') {
@@ -179,7 +208,7 @@ export class RedisConnections {
   #makeCluster(role: Role, nodes: Array<{ host: string; port: number }>): Cluster {
     return new Cluster(nodes, {
       lazyConnect: true,
-      enableOfflineQueue: role === 'subscriber',
+      enableOfflineQueue: isListening(role),
       shardedSubscribers: role === 'subscriber',
       slotsRefreshInterval: SLOTS_REFRESH_MS,
       maxRedirections: CLUSTER_REDIRECTIONS,
@@ -201,10 +230,10 @@ export class RedisConnections {
       ...(isTls ? { tls: {} } : {}),
       protocol,
       connectTimeout: connectTimeoutMs,
-      maxRetriesPerRequest: role === 'subscriber' ? null : maxRetries,
-      ...(role === 'subscriber' ? {} : { commandTimeout: COMMAND_TIMEOUT_MS }),
+      maxRetriesPerRequest: isListening(role) ? null : maxRetries,
+      ...(isListening(role) ? {} : { commandTimeout: COMMAND_TIMEOUT_MS }),
       // Whether it was done is not known; the caller asks again, and is told that it was.
-      autoResendUnfulfilledCommands: role === 'subscriber',
+      autoResendUnfulfilledCommands: isListening(role),
     } as const;
   }
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -66,6 +66,12 @@ export class RedisServer {
     await this.#end('SIGKILL');
   }
 
+  /** Between `kill` and `launch`: everything it had written is gone. */
+  async wipe(): Promise<void> {
+    await rm(this.directory, { recursive: true, force: true });
+    await mkdir(this.directory);
+  }
+
   /** Gone, with its files. */
   async stop(): Promise<void> {
     await this.#end('SIGKILL');
@@ -126,6 +132,17 @@ export class RedisCluster {
 
   private constructor(nodes: readonly RedisServer[]) {
     this.nodes = nodes;
+  }
+
+  /** All of it dies as in a loss of power. */
+  async kill(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.kill()));
+  }
+
+  /** After `kill`: the same cluster. */
+  async launch(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.launch()));
+    await eventually('the cluster to be whole again', () => this.#isWhole(), START_DEADLINE_MS);
   }
 
   async stop(): Promise<void> {
