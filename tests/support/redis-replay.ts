@@ -33,10 +33,12 @@ export async function replayWithFault(options: {
   redis: Variables;
   instances?: number;
   history?: History;
+  /** Edits per second of each author; null: as fast as the servers take them. */
+  perSecond?: number | null;
   env?: Variables;
   fault: (cluster: Cluster) => Promise<void>;
 }): Promise<FaultyReplay> {
-  const { processes, redis, instances = 3, env = {}, fault } = options;
+  const { processes, redis, instances = 3, perSecond = PER_SECOND, env = {}, fault } = options;
   const history = options.history ?? makeHistory({ seed: 1, edits: 2_400, authors: 2 });
   const documents = await processes.directory();
   const ports = await Promise.all(Array.from({ length: instances }, () => portToComeBackTo()));
@@ -51,7 +53,7 @@ export async function replayWithFault(options: {
   const report = await replay({
     urls: servers.map(({ url }) => url),
     history,
-    perSecond: PER_SECOND,
+    perSecond,
     backoff: BACKOFF,
     onStarted: (running) => {
       const cluster: Cluster = {

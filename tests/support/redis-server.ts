@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -89,22 +89,14 @@ export class RedisServer {
 
   /** Any reply will do: one that wants a password is up, too. */
   async #answers(): Promise<boolean> {
-    const client = new Redis({
-      port: this.port,
-      host: '127.0.0.1',
-      lazyConnect: true,
-      retryStrategy: null,
-      enableReadyCheck: false,
-    });
-    client.on('error', () => {});
+    const socket = connect(this.port, '127.0.0.1');
     try {
-      await client.connect();
-      await client.ping();
-      return true;
-    } catch (fault) {
-      return fault instanceof Error && /^(NOAUTH|WRONGPASS|LOADING)/.test(fault.message);
+      await once(socket, 'connect');
+      socket.write('PING\r\n');
+      const [reply] = (await once(socket, 'data')) as [Buffer];
+      return !reply.toString().startsWith('-LOADING');
     } finally {
-      client.disconnect();
+      socket.destroy();
     }
   }
 }
