@@ -16,14 +16,15 @@ function install() {
     writeFileSync(POLICY, '#!/bin/sh\nexit 101\n');
     chmodSync(POLICY, 0o755);
   }
-  const apt = (...args) =>
-    execFileSync('apt-get', ['-qq', ...args], {
+  /** @param {string} line */
+  const apt = (line) =>
+    execFileSync('apt-get', ['-qq', ...line.split(' ')], {
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
       stdio: ['ignore', 'ignore', 'inherit'],
     });
   try {
     apt('update');
-    apt('install', '-y', '--no-install-recommends', 'redis-server');
+    apt('install -y --no-install-recommends redis-server');
   } finally {
     if (isOurs) rmSync(POLICY, { force: true });
   }

@@ -5,7 +5,6 @@ import type { Logger } from '../lib/logger';
 import type { Documents } from '../live/documents';
 import type { OpenSessions } from '../live/open-sessions';
 import type { Saver } from '../live/saver';
-import type { RedisConnections } from '../redis/redis-connections';
 import type { CollaborationService } from '../sessions/collaboration-service';
 import type { DocumentFolder } from '../storage/document-folder';
 import type { DocumentStore } from '../storage/document-store';
@@ -14,6 +13,16 @@ import type { Telemetry } from '../telemetry/telemetry';
 
 /** The services a flag can move, and what each runs on. */
 export type Backends = Readonly<Record<'websockets' | 'collaboration' | 'eventOrdering', 'memory' | 'redis'>>;
+
+/** How the connections to Redis are. */
+export interface RedisState {
+  readonly mode: 'single' | 'sentinel' | 'cluster';
+  readonly status: 'ok' | 'unavailable';
+  /** Without credentials. */
+  readonly where: string;
+  /** Of the last operation, milliseconds. */
+  readonly latencyMs: number | undefined;
+}
 
 /** What the HTTP side needs of the server. */
 export interface HttpServices {
@@ -30,7 +39,7 @@ export interface HttpServices {
   readonly sockets: WebSocketManager;
   readonly store: DocumentStore;
   /** Null: no service is on Redis. */
-  readonly redis: RedisConnections | null;
+  readonly redis: RedisState | null;
   readonly saver: Saver;
   readonly telemetry: Telemetry;
   readonly gauges: Gauges;

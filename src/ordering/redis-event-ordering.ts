@@ -54,7 +54,7 @@ export class RedisEventOrdering implements EventOrdering {
     return sessionIds.map((sessionId, index) => {
       const row = rows[index] as MetaRow;
       // Another instance has closed it, and does not know that it is open here.
-      if (row[6] != null && this.#hints.isFollowed(this.#keys.orderingLive(sessionId))) this.#keepOpen(sessionId);
+      if (typeof row[6] === 'string' && this.#hints.isFollowed(this.#keys.orderingLive(sessionId))) this.#keepOpen(sessionId);
       return hotLogOf(row);
     });
   }
@@ -187,7 +187,7 @@ function defineScripts(client: RedisClient): void {
 }
 
 function hotLogOf([epoch, seq, tag, savedSeq, savedTag, floor]: MetaRow): HotLog | null {
-  if (epoch == null) return null;
+  if (epoch === null || epoch === undefined) return null;
   return {
     epoch: Number(epoch),
     head: { seq: Number(seq), tag: tag ?? '' },

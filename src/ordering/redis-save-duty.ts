@@ -106,7 +106,7 @@ export class RedisSaveDuty implements SaveDuty {
     const logs = await this.#ordering.describe(sessionIds);
     const isUnsaved = (index: number): boolean => {
       const log = logs[index];
-      return log != null && log.head.seq > log.saved.seq;
+      return log ? log.head.seq > log.saved.seq : false;
     };
     return {
       orphans: sessionIds.filter((_, index) => isUnsaved(index)),

@@ -127,7 +127,7 @@ export class RedisConnections {
 
   /** One operation against Redis: measured, its slowness told, its faults explained. `name` is what the log calls it. */
   async ask<Answer>(name: string, run: (client: RedisClient) => Promise<Answer>): Promise<Answer> {
-    const { clock, log, settings, telemetry } = this.#options;
+    const { clock, settings, telemetry } = this.#options;
     const startedAt = clock.monotonic();
     try {
       return await run(this.client('command'));
