@@ -73,6 +73,7 @@ export function createFlow(options: FlowOptions): Flow {
   let phase: Phase = 'starting';
 
   const { cradle } = createFlowContainer({
+    version,
     config,
     httpServer: options.httpServer,
     socketPath: options.socketPath ?? '/socket.io',
@@ -86,7 +87,7 @@ export function createFlow(options: FlowOptions): Flow {
     log,
     isDraining: () => phase === 'draining',
   });
-  const { redis, store, identity, folder, openSessions, socketEdge, gauges } = cradle;
+  const { redis, instances, guard, adapter, store, identity, folder, openSessions, socketEdge, gauges } = cradle;
 
   const lifecycle = new Lifecycle({
     clock,
@@ -95,6 +96,11 @@ export function createFlow(options: FlowOptions): Flow {
       ...(redis ? [{ name: 'Redis', start: () => redis.start(), stop: () => redis.stop() }] : []),
       { name: 'document store', start: () => store.start(), stop: () => store.stop() },
       { name: 'client identity', start: () => identity.start() },
+      ...(instances
+        ? [{ name: 'instance registry', start: () => instances.start(), stop: () => instances.stop() }]
+        : []),
+      ...(guard ? [{ name: 'instance guard', start: () => guard.passed() }] : []),
+      ...(adapter ? [{ name: 'Socket.IO adapter', start: () => adapter.start(), stop: () => adapter.stop() }] : []),
       { name: 'document folder', start: () => folder.start(), stop: () => folder.stop() },
       { name: 'open sessions', start: () => openSessions.start(), stop: () => openSessions.stop() },
       { name: 'gauges', start: () => gauges.start(), stop: () => gauges.stop() },

@@ -96,7 +96,8 @@ export class RedisConnections {
     for (const [role, client] of this.#clients) {
       log.debug({ role, redis: this.#where }, 'connecting to Redis');
       try {
-        await client.connect();
+        // A listener of a cluster goes on to the next node by itself.
+        await (role === 'adapter' && this.isCluster ? client.connect().catch(() => {}) : client.connect());
         if (role === 'command') await this.#check(client);
       } catch (cause) {
         // What `connect` rejects with is often only that the connection was closed.
@@ -180,7 +181,7 @@ export class RedisConnections {
 
   #make(role: Role): RedisClient {
     const { target } = this.#options.settings;
-    const client = target.kind === 'cluster' ? this.#makeCluster(role, [...target.nodes]) : this.#makeSingle(role);
+    const client = target.kind === 'cluster' ? this.#makeOfCluster(role, target.nodes) : this.#makeSingle(role);
     this.#watch(role, client);
     return client;
   }
@@ -205,8 +206,30 @@ export class RedisConnections {
     return new Redis({ ...options, host: target.host, port: target.port });
   }
 
-  #makeCluster(role: Role, nodes: Array<{ host: string; port: number }>): Cluster {
-    return new Cluster(nodes, {
+  #makeOfCluster(role: Role, nodes: readonly HostPort[]): RedisClient {
+    return role === 'adapter' ? this.#makeListener(role, nodes) : this.#makeCluster(role, nodes);
+  }
+
+  /**
+   * What is published to a cluster without shards, every node hears. So this listens to one, and to the next when that is gone: the client
+   * library's own way, when all are gone, tries thousands of times per second and keeps something of each.
+   */
+  #makeListener(role: Role, nodes: readonly HostPort[]): Redis {
+    const nodeAt = (attempt: number): Partial<HostPort> => nodes[attempt % nodes.length] ?? {};
+    const client = new Redis({
+      ...this.#common(role),
+      ...nodeAt(0),
+      lazyConnect: true,
+      retryStrategy: (attempt) => {
+        Object.assign(client.options, nodeAt(attempt));
+        return this.#retryDelay(attempt);
+      },
+    });
+    return client;
+  }
+
+  #makeCluster(role: Role, nodes: readonly HostPort[]): Cluster {
+    return new Cluster([...nodes], {
       lazyConnect: true,
       enableOfflineQueue: isListening(role),
       shardedSubscribers: role === 'subscriber',

@@ -7,8 +7,8 @@ import { portToComeBackTo, type Processes, type ServerProcess, type Variables } 
 export interface Cluster {
   readonly servers: ServerProcess[];
   readonly running: RunningReplay;
-  /** Starts the server of this place again, on the same port. */
-  restart(index: number): Promise<void>;
+  /** Starts the server of this place again, on the same port; with other variables, if any. */
+  restart(index: number, env?: Variables): Promise<void>;
 }
 
 export interface FaultyReplay {
@@ -42,11 +42,18 @@ export async function replayWithFault(options: {
   const history = options.history ?? makeHistory({ seed: 1, edits: 2_400, authors: 2 });
   const documents = await processes.directory();
   const ports = await Promise.all(Array.from({ length: instances }, () => portToComeBackTo()));
-  const start = (index: number): Promise<ServerProcess> =>
+  const start = (index: number, changes: Variables = {}): Promise<ServerProcess> =>
     processes.startServer({
       documents,
       port: ports[index] ?? 0,
-      env: { ...ALL_ON_REDIS, ...redis, FLOW_SECRET: 'the same on every instance', INSTANCE_ID: `i${index}`, ...env },
+      env: {
+        ...ALL_ON_REDIS,
+        ...redis,
+        FLOW_SECRET: 'the same on every instance',
+        INSTANCE_ID: `i${index}`,
+        ...env,
+        ...changes,
+      },
     });
   const servers = await Promise.all(ports.map((_, index) => start(index)));
   let happening: Promise<void> = Promise.resolve();
@@ -59,8 +66,8 @@ export async function replayWithFault(options: {
       const cluster: Cluster = {
         servers,
         running,
-        async restart(index) {
-          servers[index] = await start(index);
+        async restart(index, changes) {
+          servers[index] = await start(index, changes);
         },
       };
       happening = (async () => {
