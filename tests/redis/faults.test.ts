@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { health } from '../../src/http/schemas';
+import { health, stats } from '../../src/http/schemas';
 import { eventually } from '../support/eventually';
 import { replayWithFault, type Cluster } from '../support/redis-replay';
 import { RedisServer } from '../support/redis-server';
@@ -35,6 +35,13 @@ async function command<Answer>(redis: RedisServer, run: (client: Redis) => Promi
 /** Some instance has found that the hot log is not the one it knew. */
 const isNoticed = ({ servers: instances }: Cluster): boolean =>
   instances.some(({ lines }) => lines.some((line) => line.includes('discontinuity; opening the session again')));
+
+async function refusedBy({ servers: instances }: Cluster): Promise<number> {
+  const counts = await Promise.all(
+    instances.map(async ({ url }) => (await ask(`${url}/ws/stats`, stats)).body.operations.refused),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
+}
 
 async function readiness({ servers: [first] }: Cluster): Promise<string[]> {
   const { body } = await ask(`${first?.url}/health`, health);
@@ -73,6 +80,17 @@ const FAULTS: Readonly<Record<string, (redis: RedisServer, cluster: Cluster) => 
       expect(await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')).toBeGreaterThan(0);
     });
   },
+  'maxmemory reached': async (redis, cluster) => {
+    await command(redis, (client) => client.config('SET', 'maxmemory', '1mb'));
+    await eventually('operations are refused', async () => (await refusedBy(cluster)) > 0);
+    await command(redis, (client) => client.config('SET', 'maxmemory', '0'));
+  },
+  'every instance stopped for two seconds (SIGSTOP)': async (_redis, cluster) => {
+    const stalledAt = performance.now();
+    for (const server of cluster.servers) server.signal('SIGSTOP');
+    await eventually('two seconds', () => performance.now() - stalledAt > 2_000);
+    for (const server of cluster.servers) server.signal('SIGCONT');
+  },
   'an instance killed with -9 and started again': async (_redis, cluster) => {
     cluster.servers[0]?.signal('SIGKILL');
     await cluster.servers[0]?.ended;
@@ -84,6 +102,28 @@ const FAULTS: Readonly<Record<string, (redis: RedisServer, cluster: Cluster) => 
     await Promise.all(cluster.servers.map((_, index) => cluster.restart(index)));
   },
 };
+
+test(
+  'a replay over three instances ends equal when Redis comes back with an older dump',
+  async () => {
+    const redis = await startRedis('--appendonly', 'no');
+    const { report } = await replayWithFault({
+      processes,
+      redis: { REDIS_URL: redis.url },
+      async fault(cluster) {
+        const { saved } = cluster.running.register;
+        await command(redis, (client) => client.call('SAVE'));
+        const dumpedAt = saved.length;
+        await eventually('more than the dump has', () => saved.length > dumpedAt + 300);
+        await redis.kill();
+        await redis.launch();
+        await eventually('the older log is noticed', () => isNoticed(cluster));
+      },
+    });
+    expect(report.problems).toEqual([]);
+  },
+  DEADLINE_MS,
+);
 
 describe('a replay over three instances on one Redis ends equal through', () => {
   test.each(Object.entries(FAULTS))(
