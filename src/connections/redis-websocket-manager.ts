@@ -6,7 +6,7 @@ import type { JsonText } from '../protocol/json-text';
 import type { AnnouncementName, Announcements } from '../protocol/schemas';
 import type { RedisKeys } from '../redis/keys';
 import type { RedisConnections } from '../redis/redis-connections';
-import { GuardedAdapter } from './guarded-adapter';
+import { RedisGuardedAdapter } from './redis-guarded-adapter';
 import type { ConnectionStats, WebSocketManager } from './websocket-manager';
 
 /** Between instances: a user's connections are to end. */
@@ -32,14 +32,14 @@ export class RedisWebSocketManager implements WebSocketManager {
   readonly #io: Server;
   readonly #instances: Pick<InstanceRegistry, 'others'>;
   readonly #log: Logger;
-  readonly #adapter: GuardedAdapter;
+  readonly #adapter: RedisGuardedAdapter;
 
   constructor({ here, io, redis, keys, instances, clock, log }: RedisWebSocketManagerOptions) {
     this.#here = here;
     this.#io = io;
     this.#instances = instances;
     this.#log = log;
-    this.#adapter = new GuardedAdapter({ redis, key: keys.webSockets(), clock, log });
+    this.#adapter = new RedisGuardedAdapter({ redis, key: keys.webSockets(), clock, log });
   }
 
   /** Once Redis is connected, and before clients are let in; those who came earlier have to come again. */

@@ -145,7 +145,9 @@ describe.each(REDIS_KINDS)('on Redis (%s)', (kind) => {
       const one = await registries.registry(() => instanceNamed('one'));
       await one.start();
       await backendOf().kill();
+      const stoppedAt = performance.now();
       await one.stop();
+      expect(performance.now() - stoppedAt).toBeLessThan(3_000);
       await backendOf().launch();
     });
   });

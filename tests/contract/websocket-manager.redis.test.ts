@@ -234,9 +234,10 @@ describe.each(REDIS_KINDS)('on Redis (%s)', (kind) => {
     });
 
     test('it closes while Redis is away', async () => {
-      await members();
+      const [a, b] = await members();
       await backendOf().kill();
       await Promise.all([one.stop(), other.stop()]);
+      expect([await a.gone(), await b.gone()]).toHaveLength(2);
       await backendOf().launch();
     });
   });

@@ -21,7 +21,7 @@ const REQUESTS = 'messageBuffer';
 
 type Listener = (...heard: unknown[]) => unknown;
 
-interface GuardedAdapterOptions {
+interface RedisGuardedAdapterOptions {
   readonly redis: RedisConnections;
   /** Prefix of all channels. */
   readonly key: string;
@@ -33,7 +33,7 @@ interface GuardedAdapterOptions {
  * `@socket.io/redis-adapter` behind two stand-ins for its Redis clients. It neither awaits nor catches what it asks of them, and throws at
  * messages it does not expect, either of which would end the process.
  */
-export class GuardedAdapter {
+export class RedisGuardedAdapter {
   readonly #redis: RedisConnections;
   readonly #key: string;
   readonly #clock: Clock;
@@ -48,7 +48,7 @@ export class GuardedAdapter {
   #hearing: Promise<void> = Promise.resolve();
   #isClosed = false;
 
-  constructor({ redis, key, clock, log }: GuardedAdapterOptions) {
+  constructor({ redis, key, clock, log }: RedisGuardedAdapterOptions) {
     this.#redis = redis;
     this.#key = key;
     this.#clock = clock;
