@@ -4,6 +4,7 @@ module.exports = {
   testEnvironment: 'node',
   roots: ['<rootDir>/tests'],
   testMatch: ['**/*.test.ts'],
+  globalSetup: '<rootDir>/scripts/need-redis-server.js',
   transform: {
     '\\.ts$': [
       '@swc/jest',

@@ -25,4 +25,25 @@ export const contradictions: readonly Contradiction[] = [
     holds: (read) => read.maxBatchBytes > read.maxUnsavedBytes,
     message: 'must not be more than MAX_UNSAVED_BYTES, or such a batch is never accepted',
   },
+  {
+    between: ['redisClusterNodes', 'redisSentinels'],
+    holds: (read) => read.redisClusterNodes !== undefined && read.redisSentinels !== undefined,
+    message: 'must not be set together with REDIS_SENTINELS: Redis is the one or the other',
+  },
+  {
+    between: ['redisUrl', 'redisClusterNodes', 'redisSentinels'],
+    holds: (read) =>
+      read.redisUrl !== undefined && (read.redisClusterNodes !== undefined || read.redisSentinels !== undefined),
+    message: 'must not be set together with REDIS_CLUSTER_NODES or REDIS_SENTINELS: it names one server',
+  },
+  {
+    between: ['redisSentinels', 'redisSentinelName'],
+    holds: (read) => read.redisSentinels !== undefined && read.redisSentinelName === undefined,
+    message: 'needs REDIS_SENTINEL_NAME, what the sentinels call the master',
+  },
+  {
+    between: ['redisDb', 'redisClusterNodes'],
+    holds: (read) => read.redisClusterNodes !== undefined && read.redisDb !== 0,
+    message: 'must be 0 with REDIS_CLUSTER_NODES: a cluster has one database',
+  },
 ];

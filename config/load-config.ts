@@ -1,22 +1,30 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { contradictions } from './contradictions';
+import { redisSettingsOf, type RedisSettings } from './redis-settings';
 import { type SettingName, type Settings, secretSettings, settingNames, settings, variableOf } from './schema';
 
 /** The variables a configuration is read from: `process.env`, or a test's own. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Which implementation a service runs on. */
-export type Backend = 'memory';
+export type Backend = 'memory' | 'redis';
 
 /** The services a flag can move, by the names /health and /ws/stats use. */
 export type ServiceName = 'websockets' | 'collaboration' | 'eventOrdering';
 
 type RedisFlag = 'useRedisWebsockets' | 'useRedisCollaboration' | 'useRedisEventOrdering';
 
-export type Config = Readonly<Omit<Settings, RedisFlag | 'instanceId' | 'allowOpenAuth'>> & {
+/** Read into `redis`. */
+type RedisSetting = Extract<SettingName, `redis${string}`>;
+
+export type Config = Readonly<Omit<Settings, RedisFlag | RedisSetting | 'instanceId' | 'allowOpenAuth'>> & {
   readonly instanceId: string;
+  readonly redis: RedisSettings;
+  /** What each service runs on … */
   readonly backends: Readonly<Record<ServiceName, Backend>>;
+  /** … and what its flag asks for: another one only where Redis could not be reached at start. */
+  readonly configured: Readonly<Record<ServiceName, Backend>>;
 };
 
 /** Exit code of a process whose configuration is at fault (EX_CONFIG of sysexits.h): starting it again won't help. */
@@ -54,10 +62,18 @@ export function loadConfig(env: Environment): Config {
   if (faults.length > 0) throw new ConfigError(faults);
 
   const { useRedisWebsockets, useRedisCollaboration, useRedisEventOrdering, allowOpenAuth, ...rest } = read;
+  const backend = (isOnRedis: boolean): Backend => (isOnRedis ? 'redis' : 'memory');
+  const configured = {
+    websockets: backend(useRedisWebsockets),
+    collaboration: backend(useRedisCollaboration),
+    eventOrdering: backend(useRedisEventOrdering),
+  };
   return {
     ...rest,
     instanceId: read.instanceId ?? makeInstanceId(),
-    backends: { websockets: 'memory', collaboration: 'memory', eventOrdering: 'memory' },
+    redis: redisSettingsOf(read),
+    backends: configured,
+    configured,
   };
 }
 

@@ -27,10 +27,35 @@ const originList = z
   })
   .prefault('');
 
-/** A flag of a service whose Redis backend is not built yet: refused rather than ignored. */
-const redisFlag = flag(false).refine((isOn) => !isOn, {
-  error: 'this version has no Redis backend; set it to false',
-});
+const REDIS_URL_ERROR = 'must be redis:// or rediss://, like redis://user:password@host:6379/0';
+
+const redisUrl = z
+  .string()
+  .refine((text) => URL.canParse(text) && ['redis:', 'rediss:'].includes(new URL(text).protocol), {
+    error: REDIS_URL_ERROR,
+    abort: true,
+  })
+  .refine((text) => new URL(text).hostname !== '' && /^(\/\d{0,4})?$/.test(new URL(text).pathname), {
+    error: REDIS_URL_ERROR,
+  });
+
+const MAX_PORT = 65_535;
+
+/** host:port,host:port; an IPv6 address in brackets. */
+const hostPorts = z
+  .string()
+  .transform((list) =>
+    list
+      .split(',')
+      .map(
+        (item) => /^\s*(?:\[(?<v6>[0-9a-fA-F:]+)\]|(?<name>[A-Za-z0-9._-]+)):(?<port>\d{1,5})\s*$/.exec(item)?.groups,
+      )
+      .map((found) => ({ host: found?.['v6'] ?? found?.['name'] ?? '', port: Number(found?.['port'] ?? 0) })),
+  )
+  .refine((hosts) => hosts.every(({ host, port }) => host !== '' && port > 0 && port <= MAX_PORT), {
+    error: 'must be a comma-separated list of host:port',
+  })
+  .optional();
 
 /**
  * Every environment variable, in the order of `.env.development`: name → how it is read, its default, what it is for.
@@ -55,9 +80,49 @@ export const settings = z.object({
     'Least severe level that is logged.',
   ),
 
-  useRedisWebsockets: redisFlag.describe('WebSocket Manager on Redis. This version: in memory only.'),
-  useRedisCollaboration: redisFlag.describe('Collaboration Service on Redis. This version: in memory only.'),
-  useRedisEventOrdering: redisFlag.describe('Event Ordering Service on Redis. This version: in memory only.'),
+  useRedisWebsockets: flag(false).describe('WebSocket Manager on Redis: reaches the connections of all instances.'),
+  useRedisCollaboration: flag(false).describe(
+    'Collaboration Service on Redis: who is in which session, on all instances.',
+  ),
+  useRedisEventOrdering: flag(false).describe('Event Ordering Service on Redis: one order for all instances.'),
+
+  redisUrl: redisUrl
+    .optional()
+    .describe('Address of Redis with everything in it; wins over host, port, user, password and database.'),
+  redisHost: hostName.optional().describe('Host of Redis. Unset: localhost.'),
+  redisPort: integer(6_379, 1, MAX_PORT).describe('Port of Redis.'),
+  redisUsername: z.string().optional().describe('User of Redis (ACL). Unset: the default user.'),
+  redisPassword: z.string().optional().describe('Password of Redis. Unset: none.'),
+  redisDb: integer(0, 0, 1_000).describe('Number of the database. A cluster has only 0.'),
+  redisTls: flag(false).describe('Encrypts the connection to Redis; rediss:// says so too.'),
+  redisClusterNodes: hostPorts.describe(
+    'Some nodes of a Redis Cluster, as host:port,host:port; instead of REDIS_HOST.',
+  ),
+  redisSentinels: hostPorts.describe(
+    'Sentinels that know where the master is, as host:port,host:port; instead of REDIS_HOST.',
+  ),
+  redisSentinelName: z.string().min(1).optional().describe('What the sentinels call the master.'),
+  redisProtocol: choice(['3', '2'], '3').describe('RESP version; 2 for old proxies.'),
+  redisKeyPrefix: z
+    .string()
+    .regex(/^[A-Za-z0-9:._-]{0,64}$/, { error: 'must be up to 64 of A-Z a-z 0-9 : . _ -' })
+    .prefault('flow:')
+    .describe('Before every key and channel, so that several systems can share one Redis.'),
+  redisSessionTtl: integer(3_600, 1, 2_592_000).describe(
+    'Seconds after which what Redis shows of an unused session is gone.',
+  ),
+  redisMaxRetries: integer(3, 0, 100).describe('Reconnects an operation waits for before it fails.'),
+  redisRetryDelay: milliseconds(1_000).describe(
+    'Longest delay before connecting again, in ms; it grows by 50 with every attempt.',
+  ),
+  redisConnectTimeout: milliseconds(10_000).describe('Longest time to connect to Redis, in ms.'),
+  redisSlowMs: milliseconds(100).describe('An operation that takes longer is logged.'),
+  redisFallback: z
+    .enum(['memory', 'exit'], { error: 'must be memory | exit' })
+    .optional()
+    .describe(
+      'When Redis cannot be reached at start. memory: run in memory and say so. exit: do not start. Unset: exit in production, else memory.',
+    ),
 
   documentStore: choice(['lmdb', 'memory'], 'lmdb').describe(
     'Where documents are kept. lmdb: files on this machine. memory: nowhere, gone with the process.',
@@ -117,7 +182,7 @@ export type SettingName = keyof Settings;
 export const settingNames: readonly SettingName[] = settings.keyof().options;
 
 /** Variables whose value is never repeated in a message. */
-export const secretSettings: ReadonlySet<string> = new Set<SettingName>(['flowSecret']);
+export const secretSettings: ReadonlySet<string> = new Set<SettingName>(['flowSecret', 'redisUrl', 'redisPassword']);
 
 /** The variable of a setting: `saveIntervalMs` is read from `SAVE_INTERVAL_MS`. */
 export const variableOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();

@@ -10,6 +10,7 @@ type Layer =
   | 'telemetry'
   | 'port'
   | 'backend'
+  | 'redis'
   | 'live'
   | 'edge'
   | 'client'
@@ -37,15 +38,17 @@ const ALLOWED: Readonly<Record<Layer, readonly Layer[]>> = {
   lib: ['protocol'],
   telemetry: ['protocol', 'lib'],
   port: ['protocol', 'lib'],
-  backend: [...SHARED, 'port'],
+  backend: [...SHARED, 'port', 'redis'],
+  // All connections to Redis are made in one place.
+  redis: [...SHARED, 'config'],
   live: [...SHARED, 'port'],
   edge: [...SHARED, 'port', 'live'],
   client: ['protocol'],
   tools: [...SHARED, 'client', 'app', 'config'],
   config: [],
-  container: [...SHARED, 'config', 'port', 'backend', 'live', 'edge', 'app'],
+  container: [...SHARED, 'config', 'port', 'backend', 'redis', 'live', 'edge', 'app'],
   app: [...SHARED, 'config', 'port', 'live', 'edge', 'container'],
-  entry: [...SHARED, 'config', 'app'],
+  entry: [...SHARED, 'config', 'redis', 'app'],
 };
 
 /** Layers whose files know each other only within one room: a port stands alone, and so does an edge. */
@@ -110,6 +113,7 @@ function layerOf(file: string, folder: string): Layer {
     case 'protocol':
     case 'lib':
     case 'telemetry':
+    case 'redis':
     case 'live':
     case 'client':
     case 'tools':

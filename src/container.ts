@@ -1,11 +1,16 @@
 import type { Server as HttpServer } from 'node:http';
+import { hostname } from 'node:os';
 import { asFunction, asValue, createContainer, InjectionMode } from 'awilix';
 import type { Config } from '../config/load-config';
 import type { Authenticate, Authorize } from './access/access';
 import { ClientIdentity } from './access/client-identity';
 import { keptSecret, randomSecret } from './access/secret-file';
 import { MemoryWebSocketManager } from './connections/memory-websocket-manager';
+import { RedisWebSocketManager } from './connections/redis-websocket-manager';
 import type { WebSocketManager } from './connections/websocket-manager';
+import { InstanceGuard } from './instances/instance-guard';
+import type { InstanceRegistry } from './instances/instance-registry';
+import { RedisInstanceRegistry } from './instances/redis-instance-registry';
 import type { Clock } from './lib/clock';
 import type { Logger } from './lib/logger';
 import { Documents } from './live/documents';
@@ -17,12 +22,19 @@ import { Snapshotter } from './live/snapshotter';
 import type { EventOrdering } from './ordering/event-ordering';
 import { MemoryEventOrdering } from './ordering/memory-event-ordering';
 import { MemorySaveDuty } from './ordering/memory-save-duty';
+import { RedisEventOrdering } from './ordering/redis-event-ordering';
+import { RedisSaveDuty } from './ordering/redis-save-duty';
 import type { SaveDuty } from './ordering/save-duty';
 import type { Position } from './protocol/positions';
 import type { SessionInfo } from './protocol/schemas';
+import { RedisKeys } from './redis/keys';
+import { RedisConnections } from './redis/redis-connections';
+import { RedisHints } from './redis/redis-hints';
 import type { CollaborationService } from './sessions/collaboration-service';
 import { MemoryCollaborationService } from './sessions/memory-collaboration-service';
 import { MemoryParticipants } from './sessions/memory-participants';
+import { RedisCollaborationService } from './sessions/redis-collaboration-service';
+import { RedisParticipants } from './sessions/redis-participants';
 import type { Participants } from './sessions/participants';
 import { SocketEdge } from './socket/socket-edge';
 import { createSocketServer } from './socket/socket-server';
@@ -36,6 +48,8 @@ import { Telemetry } from './telemetry/telemetry';
 
 /** What the surroundings decide; everything else is chosen here. */
 export interface Given {
+  /** Of this program. */
+  readonly version: string;
   readonly config: Config;
   readonly httpServer: HttpServer;
   /** Path of the Socket.IO endpoint. */
@@ -71,18 +85,15 @@ export function createFlowContainer(given: Given) {
       folder: asFunction(
         ({ log }: Pick<Cradle, 'log'>): DocumentFolder => new PiscinaDocumentFolder({ log }),
       ).singleton(),
-      ordering: asFunction(
-        ({ clock }: Pick<Cradle, 'clock'>): EventOrdering => given.ordering ?? new MemoryEventOrdering({ clock }),
-      ).singleton(),
-      saveDuty: asFunction((): SaveDuty => new MemorySaveDuty()).singleton(),
-      collaboration: asFunction(
-        ({ store, clock }: Pick<Cradle, 'store' | 'clock'>): CollaborationService =>
-          new MemoryCollaborationService({ records: store.sessionRecords, clock }),
-      ).singleton(),
-      participants: asFunction(
-        ({ clock, config }: Pick<Cradle, 'clock' | 'config'>): Participants =>
-          new MemoryParticipants({ clock, leaseMs: config.participantLeaseMs }),
-      ).singleton(),
+      redis: asFunction(connectionsToRedis).singleton(),
+      redisKeys: asFunction(({ config }: Pick<Cradle, 'config'>) => new RedisKeys(config.redis.keyPrefix)).singleton(),
+      ordering: asFunction(chooseOrdering).singleton(),
+      saveDuty: asFunction(chooseSaveDuty).singleton(),
+      collaboration: asFunction(chooseCollaboration).singleton(),
+      participants: asFunction(chooseParticipants).singleton(),
+      startedAt: asFunction(({ clock }: Pick<Cradle, 'clock'>) => clock.now()).singleton(),
+      instances: asFunction(chooseInstances).singleton(),
+      guard: asFunction(chooseGuard).singleton(),
       io: asFunction(({ config }: Pick<Cradle, 'config'>) =>
         createSocketServer({
           httpServer: given.httpServer,
@@ -92,8 +103,11 @@ export function createFlowContainer(given: Given) {
           isDraining: given.isDraining,
         }),
       ).singleton(),
+      localSockets: asFunction(({ io }: Pick<Cradle, 'io'>) => new MemoryWebSocketManager({ io })).singleton(),
+      adapter: asFunction(chooseAdapter).singleton(),
       sockets: asFunction(
-        ({ io }: Pick<Cradle, 'io'>): WebSocketManager => new MemoryWebSocketManager({ io }),
+        ({ adapter, localSockets }: Pick<Cradle, 'adapter' | 'localSockets'>): WebSocketManager =>
+          adapter ?? localSockets,
       ).singleton(),
       identity: asFunction(
         ({ config }: Pick<Cradle, 'config'>) => new ClientIdentity(() => secretOf(config)),
@@ -165,18 +179,95 @@ interface Cradle {
   readonly telemetry: Telemetry;
   readonly store: DocumentStore;
   readonly folder: DocumentFolder;
+  /** Null: no service is on Redis. */
+  readonly redis: RedisConnections | null;
+  readonly redisKeys: RedisKeys;
   readonly ordering: EventOrdering;
   readonly saveDuty: SaveDuty;
   readonly collaboration: CollaborationService;
   readonly participants: Participants;
   readonly io: ReturnType<typeof createSocketServer>;
+  readonly localSockets: MemoryWebSocketManager;
+  readonly adapter: RedisWebSocketManager | null;
   readonly sockets: WebSocketManager;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly instances: InstanceRegistry | null;
+  readonly guard: InstanceGuard | null;
   readonly identity: ClientIdentity;
   readonly saver: Saver;
   readonly snapshotter: Snapshotter;
   readonly slowConsumers: SlowConsumers;
   readonly openSessions: OpenSessions;
   readonly given: Given;
+}
+
+/** Null: no service is on Redis. */
+function connectionsToRedis({ config, clock, log, telemetry }: Cradle): RedisConnections | null {
+  if (!Object.values(config.backends).includes('redis')) return null;
+  return new RedisConnections({ settings: config.redis, instanceId: config.instanceId, clock, log, telemetry });
+}
+
+function chooseOrdering({ given, config, redis, redisKeys: keys, clock, log }: Cradle): EventOrdering {
+  if (given.ordering) return given.ordering;
+  if (config.backends.eventOrdering === 'memory' || !redis) return new MemoryEventOrdering({ clock });
+  return new RedisEventOrdering({ redis, hints: new RedisHints({ redis, log }), keys, clock });
+}
+
+function chooseSaveDuty({ given, config, redis, redisKeys: keys, ordering }: Cradle): SaveDuty {
+  if (given.ordering || config.backends.eventOrdering === 'memory' || !redis) return new MemorySaveDuty();
+  return new RedisSaveDuty({ redis, keys, ordering, instanceId: config.instanceId });
+}
+
+function chooseCollaboration({ config, redis, redisKeys: keys, store, clock, log }: Cradle): CollaborationService {
+  const records = new MemoryCollaborationService({ records: store.sessionRecords, clock });
+  if (config.backends.collaboration === 'memory' || !redis) return records;
+  return new RedisCollaborationService({ records, redis, keys, log, ttlMs: config.redis.sessionTtlMs });
+}
+
+function chooseParticipants({ config, redis, redisKeys: keys, clock }: Cradle): Participants {
+  const leaseMs = config.participantLeaseMs;
+  if (config.backends.collaboration === 'memory' || !redis) return new MemoryParticipants({ clock, leaseMs });
+  return new RedisParticipants({ redis, keys, clock, leaseMs });
+}
+
+/** Null: nobody else can be seen, and everything is this process's own. */
+function chooseInstances(cradle: Cradle): InstanceRegistry | null {
+  const { given, config, redis, redisKeys: keys, localSockets, startedAt, clock, log } = cradle;
+  if (!redis) return null;
+  return new RedisInstanceRegistry({
+    redis,
+    keys,
+    clock,
+    log,
+    async describe() {
+      const { local, users } = await localSockets.stats();
+      return {
+        instanceId: config.instanceId,
+        host: hostname(),
+        pid: process.pid,
+        startedAt,
+        version: given.version,
+        backends: config.backends,
+        connections: local,
+        users,
+      };
+    },
+  });
+}
+
+function chooseGuard({ given, instances: registry, config, startedAt, clock, log }: Cradle): InstanceGuard | null {
+  if (!registry) return null;
+  const { instanceId, backends } = config;
+  const self = { instanceId, backends, startedAt };
+  return new InstanceGuard({ registry, self, isStopping: given.isDraining, clock, log });
+}
+
+/** Null: the WebSocket Manager is in memory. */
+function chooseAdapter(cradle: Cradle): RedisWebSocketManager | null {
+  const { config, redis, redisKeys: keys, localSockets: here, instances, io, clock, log } = cradle;
+  if (config.backends.websockets === 'memory' || !redis || !instances) return null;
+  return new RedisWebSocketManager({ here, io, redis, keys, instances, clock, log });
 }
 
 function chooseStore({ given, config, log }: Pick<Cradle, 'given' | 'config' | 'log'>): DocumentStore {

@@ -73,6 +73,7 @@ export function createFlow(options: FlowOptions): Flow {
   let phase: Phase = 'starting';
 
   const { cradle } = createFlowContainer({
+    version,
     config,
     httpServer: options.httpServer,
     socketPath: options.socketPath ?? '/socket.io',
@@ -86,14 +87,20 @@ export function createFlow(options: FlowOptions): Flow {
     log,
     isDraining: () => phase === 'draining',
   });
-  const { store, identity, folder, openSessions, socketEdge, gauges } = cradle;
+  const { redis, instances, guard, adapter, store, identity, folder, openSessions, socketEdge, gauges } = cradle;
 
   const lifecycle = new Lifecycle({
     clock,
     log,
     parts: [
+      ...(redis ? [{ name: 'Redis', start: () => redis.start(), stop: () => redis.stop() }] : []),
       { name: 'document store', start: () => store.start(), stop: () => store.stop() },
       { name: 'client identity', start: () => identity.start() },
+      ...(instances
+        ? [{ name: 'instance registry', start: () => instances.start(), stop: () => instances.stop() }]
+        : []),
+      ...(guard ? [{ name: 'instance guard', start: () => guard.passed() }] : []),
+      ...(adapter ? [{ name: 'Socket.IO adapter', start: () => adapter.start(), stop: () => adapter.stop() }] : []),
       { name: 'document folder', start: () => folder.start(), stop: () => folder.stop() },
       { name: 'open sessions', start: () => openSessions.start(), stop: () => openSessions.stop() },
       { name: 'gauges', start: () => gauges.start(), stop: () => gauges.stop() },
@@ -119,7 +126,7 @@ export function createFlow(options: FlowOptions): Flow {
       instanceId: config.instanceId,
       version,
       backends: config.backends,
-      configured: config.backends,
+      configured: config.configured,
       authenticate,
       authorize,
       phase: () => phase,
@@ -154,6 +161,8 @@ const LOG_NAMES = {
 
 function logBackends({ backends }: Config, log: Logger): void {
   for (const service of ['websockets', 'collaboration', 'eventOrdering'] as const) {
-    log.info({ service, backend: backends[service] }, `ℹ️ [RedisDI] Using in-memory ${LOG_NAMES[service]}`);
+    const backend = backends[service];
+    const line = backend === 'redis' ? '✅ [RedisDI] Using Redis' : 'ℹ️ [RedisDI] Using in-memory';
+    log.info({ service, backend }, `${line} ${LOG_NAMES[service]}`);
   }
 }

@@ -1,7 +1,9 @@
 import { environment } from '../config/environment';
 import { CONFIG_FAULT_EXIT_CODE, ConfigError, loadConfig, type Config } from '../config/load-config';
 import { createApp } from './app';
-import { createLogger } from './lib/logger';
+import { systemClock } from './lib/clock';
+import { createLogger, type Logger } from './lib/logger';
+import { withReachableRedis } from './redis/reach-redis';
 import { explain } from './lib/system-faults';
 
 /** The deadline is kept by every step; this is for a step that blocks the event loop or forgets it. */
@@ -9,8 +11,7 @@ const DEADLINE_GRACE_MS = 1_000;
 /** Enough of a wrong command line to recognise it. */
 const SHOWN_ARGUMENTS = 8;
 
-function run(config: Config): void {
-  const log = createLogger({ level: config.logLevel, instanceId: config.instanceId });
+function run(config: Config, log: Logger): void {
   if (config.authMode === 'open') log.warn('AUTH_MODE=open: everyone is let in by the name they give');
   const app = createApp(config, { log });
   let isStopping = false;
@@ -55,11 +56,25 @@ function run(config: Config): void {
     (fault: unknown) => {
       // Then somebody did not want it to.
       if (isStopping) return;
-      log.fatal({ err: fault }, 'starting failed');
-      process.stderr.write(`Flow Backend cannot start. ${explain(fault)}\n`);
+      sayWhy(fault, log);
       stop(1);
     },
   );
+}
+
+function sayWhy(fault: unknown, log: Logger): void {
+  log.fatal({ err: fault }, 'starting failed');
+  process.stderr.write(`Flow Backend cannot start. ${explain(fault)}\n`);
+}
+
+async function start(config: Config): Promise<void> {
+  const log = createLogger({ level: config.logLevel, instanceId: config.instanceId });
+  try {
+    run(await withReachableRedis(config, { clock: systemClock, log }), log);
+  } catch (fault) {
+    sayWhy(fault, log);
+    process.exitCode = 1;
+  }
 }
 
 /**
@@ -82,7 +97,7 @@ function refuseArguments(args: readonly string[]): void {
 
 try {
   refuseArguments(process.argv.slice(2));
-  run(loadConfig(environment()));
+  void start(loadConfig(environment()));
 } catch (fault) {
   if (!(fault instanceof ConfigError)) throw fault;
   process.stderr.write(`${fault.message}\n`);

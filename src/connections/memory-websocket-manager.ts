@@ -9,7 +9,7 @@ const NO_MEMBERS: ReadonlySet<string> = new Set();
 const sessionRoom = (sessionId: string): string => `session:${sessionId}`;
 const userRoom = (userId: string): string => `user:${userId}`;
 
-/** The connections of this process, in Socket.IO's own rooms; there are no others. */
+/** The connections of this process, in Socket.IO's own rooms. */
 export class MemoryWebSocketManager implements WebSocketManager {
   readonly #io: Server;
 
@@ -65,7 +65,7 @@ export class MemoryWebSocketManager implements WebSocketManager {
   }
 
   disconnectUser(userId: string): void {
-    this.#io.in(userRoom(userId)).disconnectSockets(true);
+    this.#io.local.in(userRoom(userId)).disconnectSockets(true);
   }
 
   disconnectHere(connectionId: string): void {

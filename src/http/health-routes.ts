@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { endpoints } from './endpoints';
 import type { HttpServices } from './http-services';
 import { reasonsAgainst } from './readiness';
+import { redisHealth } from './redis-health';
 import type { health, Reason } from './schemas';
 import { serve, type Route } from './serve';
 
@@ -33,6 +34,7 @@ export function healthRoutes(services: HttpServices): Route[] {
           uptimeSeconds: Math.floor((clock.monotonic() - startedAt) / 1_000),
           services: parts,
           store,
+          redis: redisHealth(services),
           reasons,
         },
       };

@@ -12,7 +12,17 @@ import type { Gauges } from '../telemetry/gauges';
 import type { Telemetry } from '../telemetry/telemetry';
 
 /** The services a flag can move, and what each runs on. */
-export type Backends = Readonly<Record<'websockets' | 'collaboration' | 'eventOrdering', 'memory'>>;
+export type Backends = Readonly<Record<'websockets' | 'collaboration' | 'eventOrdering', 'memory' | 'redis'>>;
+
+/** How the connections to Redis are. */
+export interface RedisState {
+  readonly mode: 'single' | 'sentinel' | 'cluster';
+  readonly status: 'ok' | 'unavailable';
+  /** Without credentials. */
+  readonly where: string;
+  /** Of the last operation, milliseconds. */
+  readonly latencyMs: number | undefined;
+}
 
 /** What the HTTP side needs of the server. */
 export interface HttpServices {
@@ -28,6 +38,8 @@ export interface HttpServices {
   readonly folder: DocumentFolder;
   readonly sockets: WebSocketManager;
   readonly store: DocumentStore;
+  /** Null: no service is on Redis. */
+  readonly redis: RedisState | null;
   readonly saver: Saver;
   readonly telemetry: Telemetry;
   readonly gauges: Gauges;

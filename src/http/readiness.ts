@@ -1,10 +1,10 @@
 import type { HttpServices } from './http-services';
 import type { Reason } from './schemas';
 
-type Watched = Pick<HttpServices, 'phase' | 'saver' | 'openSessions' | 'saveStallMs'>;
+type Watched = Pick<HttpServices, 'phase' | 'saver' | 'openSessions' | 'saveStallMs' | 'redis'>;
 
 /** Everything that speaks against sending traffic here; empty: ready. */
-export function reasonsAgainst({ phase, saver, openSessions, saveStallMs }: Watched): Reason[] {
+export function reasonsAgainst({ phase, saver, openSessions, saveStallMs, redis }: Watched): Reason[] {
   const reasons: Reason[] = [];
   switch (phase()) {
     case 'starting':
@@ -32,6 +32,12 @@ export function reasonsAgainst({ phase, saver, openSessions, saveStallMs }: Watc
       message:
         'Another process on the same document store has taken sessions over. Only one may run while event ordering is in memory: stop this one.',
       sessions: openSessions.movedSessions.size,
+    });
+  }
+  if (redis?.status === 'unavailable') {
+    reasons.push({
+      code: 'redis-unavailable',
+      message: `Redis at ${redis.where} cannot be reached. Clients keep their operations; editing goes on when it is back.`,
     });
   }
   return reasons;

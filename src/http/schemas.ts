@@ -74,18 +74,24 @@ const reason = z.discriminatedUnion('code', [
     failure: z.string().optional().describe('what the store said last'),
   }),
   z.strictObject({ code: z.literal('sessions-taken-over'), message: z.string(), sessions: count }),
+  z.strictObject({ code: z.literal('redis-unavailable'), message: z.string() }),
 ]);
 export type Reason = z.infer<typeof reason>;
 
 const serviceHealth = z.strictObject({
-  backend: z.enum(['memory']),
-  configured: z.enum(['memory']),
+  backend: z.enum(['memory', 'redis']),
+  configured: z.enum(['memory', 'redis']),
   status: z.enum(['ok', 'degraded']),
 });
 const services = z.strictObject({
   websockets: serviceHealth,
   collaboration: serviceHealth,
   eventOrdering: serviceHealth,
+});
+const redisHealth = z.strictObject({
+  mode: z.enum(['none', 'single', 'sentinel', 'cluster']).describe('none: no service is on Redis'),
+  status: z.enum(['ok', 'unavailable', 'unused']),
+  latencyMs: milliseconds.optional().describe('of the last operation'),
 });
 export const health = z.strictObject({
   status: z.enum(['ok', 'degraded', 'unavailable']),
@@ -101,6 +107,7 @@ export const health = z.strictObject({
     oldestUnsavedMs: milliseconds.describe('how long the oldest unsaved operation has waited'),
     failure: z.string().optional().describe('what the store said last, while it fails'),
   }),
+  redis: redisHealth,
   reasons: z.array(reason).describe('why /health/ready fails, if it does'),
 });
 
@@ -110,9 +117,9 @@ export const readiness = z.strictObject({ ready: z.boolean(), reasons: z.array(r
 
 const percentiles = z.strictObject({ p50: milliseconds, p99: milliseconds });
 const backends = z.strictObject({
-  websockets: z.enum(['memory']),
-  collaboration: z.enum(['memory']),
-  eventOrdering: z.enum(['memory']),
+  websockets: z.enum(['memory', 'redis']),
+  collaboration: z.enum(['memory', 'redis']),
+  eventOrdering: z.enum(['memory', 'redis']),
 });
 export const stats = z.strictObject({
   instanceId: z.string(),
@@ -130,7 +137,8 @@ export const stats = z.strictObject({
     gapsRepaired: count,
     forks: count,
   }),
-  latency: z.strictObject({ orderMs: percentiles, saveMs: percentiles, deliverMs: percentiles }),
+  latency: z.strictObject({ orderMs: percentiles, saveMs: percentiles, deliverMs: percentiles, redisMs: percentiles }),
+  redis: redisHealth,
   eventLoop: z.strictObject({ lagMsP99: milliseconds }),
 });
 

@@ -1,13 +1,22 @@
 import { endpoints } from './endpoints';
 import type { HttpServices } from './http-services';
+import { redisHealth } from './redis-health';
 import { serve, type Route } from './serve';
 
 /** GET /ws/stats. */
-export function statsRoutes({ instanceId, backends, sockets, openSessions, telemetry, gauges }: HttpServices): Route[] {
+export function statsRoutes({
+  instanceId,
+  backends,
+  sockets,
+  openSessions,
+  telemetry,
+  gauges,
+  redis,
+}: HttpServices): Route[] {
   return [
     serve(endpoints.stats, async () => {
       const { local, cluster, users } = await sockets.stats();
-      const { orderMs, saveMs, deliverMs, operations, slowConsumersCut } = telemetry;
+      const { orderMs, saveMs, deliverMs, redisMs, operations, slowConsumersCut } = telemetry;
       return {
         kind: 'json',
         value: {
@@ -21,7 +30,9 @@ export function statsRoutes({ instanceId, backends, sockets, openSessions, telem
             orderMs: orderMs.percentiles(),
             saveMs: saveMs.percentiles(),
             deliverMs: deliverMs.percentiles(),
+            redisMs: redisMs.percentiles(),
           },
+          redis: redisHealth({ redis }),
           eventLoop: { lagMsP99: toTenths(gauges.eventLoopLagMsP99) },
         },
       };

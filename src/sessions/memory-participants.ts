@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock';
+import { type NestedMap, putNested, removeNested } from '../lib/nested-map';
 import type { Participant } from '../protocol/schemas';
 import type { Participants } from './participants';
 
@@ -12,9 +13,9 @@ export class MemoryParticipants implements Participants {
   readonly #clock: Clock;
   readonly #leaseMs: number;
   /** sessionId → connectionId → lease. */
-  readonly #sessions = new Map<string, Map<string, Lease>>();
+  readonly #sessions: NestedMap<Lease> = new Map();
   /** connectionId → its leases, so that a renewal costs what the connection has joined. */
-  readonly #byConnection = new Map<string, Map<string, Lease>>();
+  readonly #byConnection: NestedMap<Lease> = new Map();
 
   constructor({ clock, leaseMs }: { clock: Clock; leaseMs: number }) {
     this.#clock = clock;
@@ -23,14 +24,14 @@ export class MemoryParticipants implements Participants {
 
   async join(sessionId: string, participant: Participant): Promise<readonly Participant[]> {
     const lease = { participant, endsAt: this.#clock.now() + this.#leaseMs };
-    put(this.#sessions, sessionId, participant.connectionId, lease);
-    put(this.#byConnection, participant.connectionId, sessionId, lease);
+    putNested(this.#sessions, sessionId, participant.connectionId, lease);
+    putNested(this.#byConnection, participant.connectionId, sessionId, lease);
     return this.list(sessionId);
   }
 
   async leave(sessionId: string, connectionId: string): Promise<void> {
-    remove(this.#sessions, sessionId, connectionId);
-    remove(this.#byConnection, connectionId, sessionId);
+    removeNested(this.#sessions, sessionId, connectionId);
+    removeNested(this.#byConnection, connectionId, sessionId);
   }
 
   async list(sessionId: string): Promise<readonly Participant[]> {
@@ -53,22 +54,10 @@ export class MemoryParticipants implements Participants {
       for (const { participant, endsAt } of leases.values()) {
         if (endsAt > now) continue;
         ended.push({ sessionId, participant });
-        remove(this.#sessions, sessionId, participant.connectionId);
-        remove(this.#byConnection, participant.connectionId, sessionId);
+        removeNested(this.#sessions, sessionId, participant.connectionId);
+        removeNested(this.#byConnection, participant.connectionId, sessionId);
       }
     }
     return ended;
   }
-}
-
-function put<T>(table: Map<string, Map<string, T>>, outer: string, inner: string, value: T): void {
-  const row = table.get(outer) ?? new Map<string, T>();
-  table.set(outer, row);
-  row.set(inner, value);
-}
-
-function remove<T>(table: Map<string, Map<string, T>>, outer: string, inner: string): void {
-  const row = table.get(outer);
-  row?.delete(inner);
-  if (row?.size === 0) table.delete(outer);
 }

@@ -74,7 +74,7 @@ export class SocketEdge {
     const closed = webSockets.map(
       (webSocket) => new Promise<void>((resolve) => void webSocket.once('close', () => resolve())),
     );
-    io.disconnectSockets(true);
+    io.local.disconnectSockets(true);
     io.engine.close();
     await isDoneWithin(clock, Promise.all(closed), GOODBYE_MS);
     for (const webSocket of webSockets) webSocket.terminate();

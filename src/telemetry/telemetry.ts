@@ -41,6 +41,8 @@ export class Telemetry {
   readonly orderMs = new LatencyHistogram();
   /** Ordered → durable. */
   readonly saveMs = new LatencyHistogram();
+  /** One operation against Redis. */
+  readonly redisMs = new LatencyHistogram();
   /** Ordered → written to the sockets. */
   readonly deliverMs = new LatencyHistogram();
 }

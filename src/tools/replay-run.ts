@@ -43,7 +43,8 @@ const PROGRESS_MS = 250;
  * and the server's with the history's end.
  */
 export async function replay(options: {
-  url: string;
+  /** Of one server, or of several that share their sessions: authors and reader are spread over them. */
+  urls: readonly string[];
   history: History;
   /** Edits per second of each author; null: as fast as the server takes them. */
   perSecond: number | null;
@@ -57,11 +58,13 @@ export async function replay(options: {
   /** Gives up after so long without anything being saved. */
   stallMs?: number;
 }): Promise<ReplayReport> {
-  const { url, history, perSecond, onProgress, onStarted, onWritten, backoff, stallMs = STALL_MS } = options;
+  const { urls, history, perSecond, onProgress, onStarted, onWritten, backoff, stallMs = STALL_MS } = options;
+  const [url = ''] = urls;
   const register = new EditRegister();
-  const connect = (name: string): FlowClient => new FlowClient({ url, token: name, ...(backoff ? { backoff } : {}) });
+  const connect = (name: string, index: number): FlowClient =>
+    new FlowClient({ url: urls[index % urls.length] ?? url, token: name, ...(backoff ? { backoff } : {}) });
 
-  const readerClient = connect('reader');
+  const readerClient = connect('reader', history.authors);
   const readerDoc = new Y.Doc();
   const ends: Array<() => void> = [() => readerClient.close()];
   try {
@@ -74,7 +77,7 @@ export async function replay(options: {
       }
     });
     const authors = Array.from({ length: history.authors }, (_, index) => {
-      const author = new ReplayAuthor(connect(`author-${index}`), sessionId, index, history, register);
+      const author = new ReplayAuthor(connect(`author-${index}`, index), sessionId, index, history, register);
       ends.unshift(() => author.close());
       return author;
     });
@@ -116,7 +119,7 @@ export async function replay(options: {
       }
       await caughtUp(reader, total, register);
       compare(register, 'the reader', readerDoc.getText(FIELD).toJSON(), history.endContent);
-      await compareServer(register, url, sessionId, history.endContent);
+      for (const server of urls) await compareServer(register, server, sessionId, history.endContent);
     }
     await checkHistory(url, sessionId, totals, register);
 

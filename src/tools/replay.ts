@@ -9,7 +9,7 @@ import { makeHistory, readTrace, TraceError, type History } from './traces';
 const USAGE = `npm run replay -- [trace.json.gz] [--url URL] [--speed max|N] [--seed N] [--edits N]
 
   trace.json.gz    an editing history of the editing-traces collection; without one, two authors are made up
-  --url URL        a running server; without it, one is started for the replay
+  --url URL        a running server; without it, one is started for the replay. Several: servers that share their sessions
   --speed          edits per second of each author, or max (default)
   --seed, --edits  of the made-up history (default 1 and 20000; 260000 is a long one)
 
@@ -32,7 +32,7 @@ class UnreachableError extends Error {
 
 interface Arguments {
   readonly trace: string | undefined;
-  readonly url: string | undefined;
+  readonly urls: readonly string[];
   readonly perSecond: number | null;
   readonly seed: number;
   readonly edits: number;
@@ -43,7 +43,7 @@ function readArguments(): Arguments {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      url: { type: 'string' },
+      url: { type: 'string', multiple: true, default: [] },
       speed: { type: 'string', default: 'max' },
       seed: { type: 'string', default: '1' },
       edits: { type: 'string', default: '20000' },
@@ -52,7 +52,7 @@ function readArguments(): Arguments {
   if (positionals.length > 1) throw new Error('There is one trace to a replay.');
   return {
     trace: positionals[0],
-    url: values.url === undefined ? undefined : serverUrl(values.url),
+    urls: values.url.map(serverUrl),
     perSecond: values.speed === 'max' ? null : speed(values.speed),
     seed: wholeNumber('--seed', values.seed, MAX_SEED),
     edits: wholeNumber('--edits', values.edits, MAX_EDITS),
@@ -116,10 +116,10 @@ async function startOwnServer(): Promise<OwnServer> {
   }
 }
 
-async function run({ trace, url, perSecond, seed, edits }: Arguments): Promise<boolean> {
+async function run({ trace, urls, perSecond, seed, edits }: Arguments): Promise<boolean> {
   const history: History = trace ? await readTrace(trace) : makeHistory({ seed, edits, authors: 2 });
-  if (url !== undefined) await demandReachable(url);
-  const server = url === undefined ? await startOwnServer() : null;
+  await Promise.all(urls.map(demandReachable));
+  const server = urls.length === 0 ? await startOwnServer() : null;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     // Without this the server would outlive the replay.
     process.once(signal, () => {
@@ -132,7 +132,7 @@ async function run({ trace, url, perSecond, seed, edits }: Arguments): Promise<b
     console.log(
       `${trace ?? `a made-up history (seed ${seed})`}: ${history.edits.length} edits of ${history.authors} author(s)`,
     );
-    isEqual = await replayAndTell(url ?? server?.url ?? '', history, perSecond);
+    isEqual = await replayAndTell(server ? [server.url] : urls, history, perSecond);
   } catch (fault) {
     await server?.stop().catch((stopFault: unknown) => console.error(stopFault));
     throw fault;
@@ -141,10 +141,10 @@ async function run({ trace, url, perSecond, seed, edits }: Arguments): Promise<b
   return isEqual;
 }
 
-async function replayAndTell(url: string, history: History, perSecond: number | null): Promise<boolean> {
+async function replayAndTell(urls: readonly string[], history: History, perSecond: number | null): Promise<boolean> {
   let shownAt = 0;
   const { problems, edits, seconds, deliveryMs, savedLagMs } = await replay({
-    url,
+    urls,
     history,
     perSecond,
     onProgress: ({ saved, total, held }) => {

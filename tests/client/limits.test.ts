@@ -1,7 +1,7 @@
 import * as Y from 'yjs';
 import { MemoryLocks, MemoryStorage } from '../../src/client/memory-storage';
 import { FlowYjsProvider } from '../../src/client/yjs-provider';
-import { FlowError } from '../../src/protocol/errors';
+import type { FlowError } from '../../src/protocol/errors';
 import { eventually } from '../support/eventually';
 import { untilSynced, useWorld } from './support/world';
 
@@ -40,6 +40,7 @@ describe('[EO10] a server that takes little', () => {
     await eventually('synced', () => provider.synced);
     provider.doc.getText('content').insert(0, 'some text '.repeat(2_000));
     await provider.whenSaved();
+    expect(provider.unsaved).toBe(0);
     provider.destroy();
   });
 

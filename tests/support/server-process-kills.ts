@@ -104,7 +104,7 @@ export async function replayWithKills(options: KillingOptions): Promise<KilledRe
 
   let killing = Promise.resolve();
   const report = await replay({
-    url: server.url,
+    urls: [server.url],
     history,
     perSecond: null,
     backoff: BACKOFF,

@@ -69,7 +69,7 @@ describe('the configuration', () => {
       faultsOf({
         PORT: '65536',
         LOG_LEVEL: 'loud',
-        USE_REDIS_WEBSOCKETS: 'true',
+        USE_REDIS_WEBSOCKETS: 'ja',
         USE_REDIS_TYPO: 'true',
         NODE_ENV: 'production',
         MAX_BATCH_BYTES: '1000',
@@ -77,7 +77,7 @@ describe('the configuration', () => {
     ).toEqual([
       'PORT: must be a whole number, 0 to 65535; it is "65536"',
       'LOG_LEVEL: must be trace | debug | info | warn | error | fatal | silent; it is "loud"',
-      'USE_REDIS_WEBSOCKETS: this version has no Redis backend; set it to false; it is "true"',
+      'USE_REDIS_WEBSOCKETS: must be true, false, 1 or 0; it is "ja"',
       expect.stringMatching(/^AUTH_MODE: .*ALLOW_OPEN_AUTH=true/),
       expect.stringMatching(/^MAX_OPERATION_BYTES: .*MAX_BATCH_BYTES/),
       expect.stringMatching(/^USE_REDIS_TYPO: there is no such flag; there are USE_REDIS_WEBSOCKETS, /),
@@ -92,6 +92,72 @@ describe('the configuration', () => {
 
   test.each(['false', '0'])('accepts the flag value %j', (value) => {
     expect(loadConfig({ USE_REDIS_EVENT_ORDERING: value }).backends.eventOrdering).toBe('memory');
+  });
+
+  test.each(['true', '1'])('moves one service to Redis with the flag value %j', (value) => {
+    const backends = { websockets: 'memory', collaboration: 'memory', eventOrdering: 'redis' };
+    expect(loadConfig({ USE_REDIS_EVENT_ORDERING: value })).toMatchObject({ backends, configured: backends });
+  });
+
+  test.each([
+    [{}, { kind: 'single', host: 'localhost', port: 6_379 }],
+    [
+      { REDIS_HOST: 'redis.internal', REDIS_PORT: '6380' },
+      { kind: 'single', host: 'redis.internal', port: 6_380 },
+    ],
+    [
+      { REDIS_URL: 'redis://[::1]', REDIS_HOST: 'unused' },
+      { kind: 'single', host: '::1', port: 6_379 },
+    ],
+    [
+      { REDIS_CLUSTER_NODES: 'a:7000, [::1]:7001' },
+      {
+        kind: 'cluster',
+        nodes: [
+          { host: 'a', port: 7_000 },
+          { host: '::1', port: 7_001 },
+        ],
+      },
+    ],
+    [
+      { REDIS_SENTINELS: 'a:26379', REDIS_SENTINEL_NAME: 'main' },
+      { kind: 'sentinel', sentinels: [{ host: 'a', port: 26_379 }], name: 'main' },
+    ],
+  ])('finds Redis by %j', (env, target) => {
+    expect(loadConfig(env).redis.target).toEqual(target);
+  });
+
+  test('takes user, password, database and TLS from the URL, or else from their variables', () => {
+    const url = { REDIS_URL: 'rediss://ada:p%40ss@host:6380/4', REDIS_PASSWORD: 'other', REDIS_DB: '2' };
+    expect(loadConfig(url).redis).toMatchObject({ username: 'ada', password: 'p@ss', db: 4, isTls: true });
+    const variables = { REDIS_HOST: 'host', REDIS_USERNAME: 'ada', REDIS_PASSWORD: 'hush', REDIS_DB: '2' };
+    expect(loadConfig(variables).redis).toMatchObject({ username: 'ada', password: 'hush', db: 2, isTls: false });
+    expect(loadConfig({}).redis).not.toHaveProperty('password');
+  });
+
+  test('falls back to memory without Redis, but not in production', () => {
+    expect(loadConfig({}).redis.fallback).toBe('memory');
+    const production = { NODE_ENV: 'production', ALLOW_OPEN_AUTH: 'true' };
+    expect(loadConfig(production).redis.fallback).toBe('exit');
+    expect(loadConfig({ ...production, REDIS_FALLBACK: 'memory' }).redis.fallback).toBe('memory');
+  });
+
+  test.each<[Record<string, string>, RegExp]>([
+    [{ REDIS_URL: 'http://host' }, /^REDIS_URL: must be redis:\/\/ or rediss:\/\/[^;]*$/],
+    [{ REDIS_URL: 'redis://:secret@host/x' }, /^REDIS_URL: (?!.*secret)/],
+    [{ REDIS_PORT: '0' }, /^REDIS_PORT: must be a whole number, 1 to 65535/],
+    [{ REDIS_CLUSTER_NODES: 'a:7000,b' }, /^REDIS_CLUSTER_NODES: must be a comma-separated list of host:port/],
+    [{ REDIS_SENTINELS: 'a:1' }, /^REDIS_SENTINELS: needs REDIS_SENTINEL_NAME/],
+    [{ REDIS_CLUSTER_NODES: 'a:1', REDIS_DB: '1' }, /^REDIS_DB: must be 0 with REDIS_CLUSTER_NODES/],
+    [{ REDIS_CLUSTER_NODES: 'a:1', REDIS_URL: 'redis://b' }, /^REDIS_URL: must not be set together/],
+    [
+      { REDIS_CLUSTER_NODES: 'a:1', REDIS_SENTINELS: 'a:1', REDIS_SENTINEL_NAME: 'm' },
+      /^REDIS_CLUSTER_NODES: must not be set together/,
+    ],
+    [{ REDIS_KEY_PREFIX: 'a{b}' }, /^REDIS_KEY_PREFIX: must be up to 64/],
+    [{ REDIS_FALLBACK: 'maybe' }, /^REDIS_FALLBACK: must be memory \| exit/],
+  ])('refuses %j', (env, fault) => {
+    expect(faultsOf(env)).toEqual([expect.stringMatching(fault)]);
   });
 
   test.each(['1e3', '-1', '1.5', '0x10', ' 20', '20ms', 'NaN', 'Infinity', '86400001', '9'.repeat(400)])(

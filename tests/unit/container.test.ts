@@ -10,6 +10,7 @@ import { ManualClock } from '../support/manual-clock';
 
 function containerWith(config: Partial<Config>, given: Partial<Given> = {}) {
   return createFlowContainer({
+    version: '0.0.0',
     config: { ...loadConfig({}), documentStore: 'memory', ...config },
     httpServer: createServer(),
     socketPath: '/socket.io',

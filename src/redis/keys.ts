@@ -1,0 +1,75 @@
+/**
+ * Every key and channel this server uses. Keys that one script touches share a hash tag, so that they lie in one slot of a cluster:
+ * `{<sessionId>}` for what belongs to the order of a session, and the whole name of its hash, `flow:sessions:<id>`, for its participants.
+ */
+export class RedisKeys {
+  readonly #prefix: string;
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  /** Hash: what a collaboration session is, for people who look. */
+  session(sessionId: string): string {
+    return `${this.#prefix}sessions:${sessionId}`;
+  }
+
+  /** Hash: connectionId → participant as JSON. */
+  participants(sessionId: string): string {
+    return `${this.#prefix}participants:{${this.session(sessionId)}}`;
+  }
+
+  /** Sorted set: connectionId → when its lease ends, milliseconds since 1970. */
+  participantLeases(sessionId: string): string {
+    return `${this.participants(sessionId)}:leases`;
+  }
+
+  /** Hash: epoch, head, saved and floor of a hot log. */
+  orderingMeta(sessionId: string): string {
+    return this.#ordering(sessionId, 'meta');
+  }
+
+  /** Stream with ids `<epoch>-<seq>`: the hot log. */
+  orderingLog(sessionId: string): string {
+    return this.#ordering(sessionId, 'log');
+  }
+
+  /** Hash: clientId → its last accepted batch. */
+  orderingClients(sessionId: string): string {
+    return this.#ordering(sessionId, 'clients');
+  }
+
+  /** String: the instance that saves the session. */
+  orderingSaver(sessionId: string): string {
+    return this.#ordering(sessionId, 'saver');
+  }
+
+  /** Channel: hints. */
+  orderingLive(sessionId: string): string {
+    return this.#ordering(sessionId, 'live');
+  }
+
+  /** Set: sessions that may have unsaved entries (SV2). */
+  orderingUnsaved(): string {
+    return `${this.#prefix}ordering:unsaved`;
+  }
+
+  /** Sorted set: instanceId → when its lease ends, milliseconds since 1970. */
+  instances(): string {
+    return `${this.#prefix}instances`;
+  }
+
+  /** String: what an instance says of itself, as JSON. */
+  instance(instanceId: string): string {
+    return `${this.#prefix}instance:${instanceId}`;
+  }
+
+  /** Prefix of the Socket.IO adapter's channels. */
+  webSockets(): string {
+    return `${this.#prefix}ws`;
+  }
+
+  #ordering(sessionId: string, what: string): string {
+    return `${this.#prefix}ordering:{${sessionId}}:${what}`;
+  }
+}

@@ -1,0 +1,86 @@
+import { FlowError } from '../protocol/errors';
+
+/** How long a client waits before it tries again what Redis could not do. */
+const RETRY_AFTER_MS = 500;
+
+/** What to do about a reply of Redis, by the code that it begins with. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  NOAUTH: 'Redis wants a password: set REDIS_PASSWORD (and REDIS_USERNAME, if it has users of its own).',
+  WRONGPASS: 'Redis refuses the password: check REDIS_PASSWORD and REDIS_USERNAME.',
+  NOPERM: 'The Redis user may not do this: give REDIS_USERNAME the commands, keys and channels of this server.',
+  OOM: 'Redis is full: raise its maxmemory. Its maxmemory-policy must stay noeviction, or it throws documents away.',
+  READONLY: 'This Redis is a replica: REDIS_HOST must be the master, or use REDIS_SENTINELS.',
+  LOADING: 'Redis is still reading its data from disk; it will be back by itself.',
+  MASTERDOWN: 'This Redis is a replica that has lost its master.',
+  NOREPLICAS: 'Redis wants more replicas than are there (min-replicas-to-write) before it takes a write.',
+  CLUSTERDOWN: 'The Redis Cluster does not serve: some of its slots have no master.',
+  MOVED: 'This Redis is part of a cluster: set REDIS_CLUSTER_NODES instead of REDIS_HOST.',
+  CROSSSLOT: 'This Redis is part of a cluster: set REDIS_CLUSTER_NODES instead of REDIS_HOST.',
+  NOPROTO: 'Redis does not speak RESP3: set REDIS_PROTOCOL=2.',
+};
+
+const UNREACHABLE: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ETIMEDOUT',
+]);
+
+/** A password was given, and the server has none. Redis uses its general code for this one. */
+const NO_PASSWORD_SET = 'without any password configured';
+
+/** `kind` says more than `message` to a program: the reply's code, a system error's code, or ''. */
+export interface RedisFault {
+  readonly kind: string;
+  /** For people: what Redis said, and what to change. */
+  readonly message: string;
+}
+
+/** What is wrong and what to change, in one line. `where`: the address, without credentials. */
+export function explain(cause: unknown, where: string): RedisFault {
+  const said = rootOf(cause);
+  const system = codeOf(said);
+  if (UNREACHABLE.has(system)) {
+    const message = `Redis cannot be reached at ${where} (${system}). Is it running? Check REDIS_HOST and REDIS_PORT, or REDIS_URL.`;
+    return { kind: system, message };
+  }
+  const kind = /^[A-Z]+(?= )/.exec(said.message)?.[0] ?? '';
+  if (said.message.includes(NO_PASSWORD_SET)) {
+    const message = `Redis at ${where} has no password, but REDIS_PASSWORD is set: leave it empty, or set the same one in Redis. (${said.message})`;
+    return { kind: 'WRONGPASS', message };
+  }
+  const remedy = REMEDIES[kind];
+  return { kind, message: remedy === undefined ? `Redis at ${where}: ${said.message}` : `${remedy} (${said.message})` };
+}
+
+/** What a caller of a port gets. Redis that is full refuses; in every other trouble nobody knows what was done. */
+export function toRedisError(cause: unknown, where: string): FlowError {
+  if (cause instanceof FlowError) return cause;
+  const { kind, message } = explain(cause, where);
+  return new FlowError(
+    kind === 'OOM' ? 'BUSY' : 'BACKEND_UNAVAILABLE',
+    message,
+    { retryAfterMs: RETRY_AFTER_MS },
+    { cause },
+  );
+}
+
+/** ioredis wraps what happened: the last error of a cluster's nodes, the errors of several addresses. */
+function rootOf(cause: unknown): Error {
+  let current = cause;
+  for (;;) {
+    if (!(current instanceof Error)) return new Error(String(current));
+    const inner: unknown =
+      Reflect.get(current, 'lastNodeError') ?? firstOf(Reflect.get(current, 'errors')) ?? current.cause;
+    if (!(inner instanceof Error)) return current;
+    current = inner;
+  }
+}
+
+const firstOf = (list: unknown): unknown => (Array.isArray(list) ? (list as readonly unknown[])[0] : undefined);
+
+function codeOf(error: Error): string {
+  const code: unknown = Reflect.get(error, 'code');
+  return typeof code === 'string' ? code : '';
+}

@@ -1,0 +1,81 @@
+import { replay, type ReplayReport, type RunningReplay } from '../../src/tools/replay-run';
+import { makeHistory, type History } from '../../src/tools/traces';
+import { eventually } from './eventually';
+import { portToComeBackTo, type Processes, type ServerProcess, type Variables } from './server-process';
+
+/** What a fault may take hold of. */
+export interface Cluster {
+  readonly servers: ServerProcess[];
+  readonly running: RunningReplay;
+  /** Starts the server of this place again, on the same port; with other variables, if any. */
+  restart(index: number, env?: Variables): Promise<void>;
+}
+
+export interface FaultyReplay {
+  readonly report: ReplayReport;
+  readonly servers: readonly ServerProcess[];
+}
+
+const ALL_ON_REDIS: Variables = {
+  USE_REDIS_EVENT_ORDERING: 'true',
+  USE_REDIS_COLLABORATION: 'true',
+  USE_REDIS_WEBSOCKETS: 'true',
+};
+/** Edits per second and author: slow enough that a fault finds the replay under way. */
+const PER_SECOND = 400;
+/** Clients look for their server again at once, so that a fault costs the test little. */
+const BACKOFF = { firstMs: 20, ceilingMs: 400 };
+
+/** Replays a history over several servers on one Redis and one store, and lets `fault` happen when a third of it is saved. */
+export async function replayWithFault(options: {
+  processes: Processes;
+  /** Where Redis is. */
+  redis: Variables;
+  instances?: number;
+  history?: History;
+  /** Edits per second of each author; null: as fast as the servers take them. */
+  perSecond?: number | null;
+  env?: Variables;
+  fault: (cluster: Cluster) => Promise<void>;
+}): Promise<FaultyReplay> {
+  const { processes, redis, instances = 3, perSecond = PER_SECOND, env = {}, fault } = options;
+  const history = options.history ?? makeHistory({ seed: 1, edits: 2_400, authors: 2 });
+  const documents = await processes.directory();
+  const ports = await Promise.all(Array.from({ length: instances }, () => portToComeBackTo()));
+  const start = (index: number, changes: Variables = {}): Promise<ServerProcess> =>
+    processes.startServer({
+      documents,
+      port: ports[index] ?? 0,
+      env: {
+        ...ALL_ON_REDIS,
+        ...redis,
+        FLOW_SECRET: 'the same on every instance',
+        INSTANCE_ID: `i${index}`,
+        ...env,
+        ...changes,
+      },
+    });
+  const servers = await Promise.all(ports.map((_, index) => start(index)));
+  let happening: Promise<void> = Promise.resolve();
+  const report = await replay({
+    urls: servers.map(({ url }) => url),
+    history,
+    perSecond,
+    backoff: BACKOFF,
+    onStarted: (running) => {
+      const cluster: Cluster = {
+        servers,
+        running,
+        async restart(index, changes) {
+          servers[index] = await start(index, changes);
+        },
+      };
+      happening = (async () => {
+        await eventually('a third to be saved', () => running.register.saved.length > history.edits.length / 3, 60_000);
+        await fault(cluster);
+      })().catch((cause: unknown) => running.register.problem(`the fault did not happen: ${String(cause)}`));
+    },
+    onWritten: () => happening,
+  });
+  return { report, servers };
+}

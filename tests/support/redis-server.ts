@@ -1,0 +1,172 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Redis } from 'ioredis';
+import { eventually } from './eventually';
+
+const START_DEADLINE_MS = 15_000;
+const STOP_DEADLINE_MS = 5_000;
+/** Six of them form a cluster; each master needs a replica. */
+const CLUSTER_NODES = 6;
+
+/** A redis-server of a test's own, on a free port of the loopback device, with its files in a temporary directory. */
+export class RedisServer {
+  readonly port: number;
+  readonly directory: string;
+  readonly #args: readonly string[];
+  #process: ChildProcess | undefined;
+
+  static async start(...args: string[]): Promise<RedisServer> {
+    const directory = await mkdtemp(join(tmpdir(), 'flow-redis-'));
+    const server = new RedisServer(await freePort(), directory, args);
+    await server.launch();
+    return server;
+  }
+
+  private constructor(port: number, directory: string, args: readonly string[]) {
+    this.port = port;
+    this.directory = directory;
+    this.#args = args;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Also after `kill`: with the same port and files. */
+  async launch(): Promise<void> {
+    const settings = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', ''];
+    const child = spawn('redis-server', [...settings, '--daemonize', 'no', ...this.#args], { stdio: 'ignore' });
+    this.#process = child;
+    let failure: Error | undefined;
+    child.once('error', (cause) => {
+      failure = cause;
+    });
+    await eventually(
+      `redis-server on port ${this.port}`,
+      async () => {
+        if (failure) throw failure;
+        if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`);
+        return this.#answers();
+      },
+      START_DEADLINE_MS,
+    );
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
+  /** Dies as in a loss of power: nothing is written any more. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** Between `kill` and `launch`: everything it had written is gone. */
+  async wipe(): Promise<void> {
+    await rm(this.directory, { recursive: true, force: true });
+    await mkdir(this.directory);
+  }
+
+  /** Gone, with its files. */
+  async stop(): Promise<void> {
+    await this.#end('SIGKILL');
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit', { signal: AbortSignal.timeout(STOP_DEADLINE_MS) });
+    child.kill(signal);
+    await exited;
+  }
+
+  /** Any reply will do: one that wants a password is up, too. */
+  async #answers(): Promise<boolean> {
+    const socket = connect(this.port, '127.0.0.1');
+    try {
+      await once(socket, 'connect');
+      socket.write('PING\r\n');
+      const [reply] = (await once(socket, 'data')) as [Buffer];
+      return !reply.toString().startsWith('-LOADING');
+    } finally {
+      socket.destroy();
+    }
+  }
+}
+
+/** Three masters with a replica each. */
+export class RedisCluster {
+  readonly nodes: readonly RedisServer[];
+
+  static async start(): Promise<RedisCluster> {
+    const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--appendonly', 'no'];
+    const nodes = await Promise.all(Array.from({ length: CLUSTER_NODES }, () => RedisServer.start(...settings)));
+    const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
+    await promisify(execFile)('redis-cli', [
+      '--cluster',
+      'create',
+      ...addresses,
+      '--cluster-replicas',
+      '1',
+      '--cluster-yes',
+    ]);
+    const cluster = new RedisCluster(nodes);
+    await eventually('the cluster to be whole', () => cluster.#isWhole(), START_DEADLINE_MS);
+    return cluster;
+  }
+
+  private constructor(nodes: readonly RedisServer[]) {
+    this.nodes = nodes;
+  }
+
+  /** All of it dies as in a loss of power. */
+  async kill(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.kill()));
+  }
+
+  /** After `kill`: the same cluster. */
+  async launch(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.launch()));
+    await eventually('the cluster to be whole again', () => this.#isWhole(), START_DEADLINE_MS);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.stop()));
+  }
+
+  /** Every node knows all slots and all others. */
+  async #isWhole(): Promise<boolean> {
+    const infos = await Promise.all(
+      this.nodes.map(async ({ port }) => {
+        const client = new Redis(port, '127.0.0.1');
+        try {
+          return await client.cluster('INFO');
+        } finally {
+          client.disconnect();
+        }
+      }),
+    );
+    return infos.every(
+      (info) => info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${CLUSTER_NODES}`),
+    );
+  }
+}
+
+async function freePort(): Promise<number> {
+  for (;;) {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    server.close();
+    await once(server, 'close');
+    // A cluster node also takes the port ten thousand above.
+    if (address !== null && typeof address === 'object' && address.port < 55_000) return address.port;
+  }
+}
