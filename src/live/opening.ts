@@ -39,7 +39,8 @@ export async function openSession(
     const hot = ordering.scope === 'shared' ? ((await ordering.describe([sessionId]))[0] ?? null) : null;
 
     if (hot && hot.epoch >= stored.epoch && hot.epoch !== lostIn) {
-      if (await continues(ordering, sessionId, stored, hot)) return { epoch: hot.epoch, head: hot.head, saved: stored };
+      if (await continues(authorities, sessionId, stored, hot))
+        return { epoch: hot.epoch, head: hot.head, saved: stored };
       // The store may have moved between the two reads; only a store that stands still contradicts the hot log.
       const again = await operationLog.head(sessionId);
       if (!again || again.epoch !== stored.epoch || !isSameMark(again, stored)) continue;
@@ -60,11 +61,24 @@ export async function openSession(
   throw new FlowError('BACKEND_UNAVAILABLE', 'Other instances keep opening this session.', { retryAfterMs: 1_000 });
 }
 
-/** Whether the hot log is a continuation of the stored history: same epoch, and the store's head lies on its chain. */
-async function continues(ordering: EventOrdering, sessionId: string, stored: Position, hot: HotLog): Promise<boolean> {
-  if (hot.epoch !== stored.epoch || hot.floor > stored.seq || hot.head.seq < stored.seq) return false;
+/**
+ * Whether the hot log is a continuation of the stored history: same epoch, and the store's head lies on its chain. Below its floor
+ * the hot log knows no entries any more, but what was saved last: where the store has that, it has gone on since it was read.
+ */
+async function continues(
+  { ordering, operationLog }: Authorities,
+  sessionId: string,
+  stored: Position,
+  hot: HotLog,
+): Promise<boolean> {
+  const hasSaved = async ({ saved }: HotLog): Promise<boolean> =>
+    (await operationLog.tagAt(sessionId, saved.seq)) === saved.tag;
+  if (hot.epoch !== stored.epoch || hot.head.seq < stored.seq) return false;
   if (hot.head.seq === stored.seq) return hot.head.tag === stored.tag;
+  if (hot.floor > stored.seq) return hasSaved(hot);
   const read = await ordering.read(sessionId, stored.seq, 1);
-  const next = read?.entries[0];
+  if (!read || read.log.epoch !== hot.epoch) return false;
+  if (read.log.floor > stored.seq) return hasSaved(read.log);
+  const [next] = read.entries;
   return next !== undefined && isSameMark(markBefore(next), stored);
 }

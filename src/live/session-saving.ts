@@ -65,17 +65,23 @@ export class SessionSaving implements SaveClient {
     const { tail } = this.#feed;
     const stored = await operationLog.head(this.sessionId);
     if (!stored) return;
-    const unsaved: Entry[] = [];
+    let unsaved: Entry[] = [];
     let last: Mark = stored;
     while (last.seq < tail.head.seq) {
       const page = tail.covers(last.seq)
         ? tail.after(last.seq)
         : ((await ordering.read(this.sessionId, last.seq, PAGE_BYTES))?.entries ?? []);
       const [first] = page;
-      if (!first || !isSameMark(markBefore(first), last))
-        return this.#feed.breakOff('the hot log does not continue the store');
-      unsaved.push(...page);
-      last = markOf(page[page.length - 1] ?? first);
+      if (first && isSameMark(markBefore(first), last)) {
+        unsaved.push(...page);
+        last = markOf(page[page.length - 1] ?? first);
+      } else {
+        // Another saver may have moved the store, and the hot log let go of what it has; only a store that stands still contradicts it.
+        const moved = await operationLog.head(this.sessionId);
+        if (!moved || moved.seq <= last.seq) return this.#feed.breakOff('the hot log does not continue the store');
+        unsaved = [];
+        last = moved;
+      }
     }
     // Nothing awaited since the tail was found to end here, so no entry is missing between `unsaved` and what comes.
     if (this.#queue || this.#isClosed || this.#feed.tail !== tail) return;
