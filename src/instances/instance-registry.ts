@@ -4,7 +4,7 @@ export interface Instance {
   /** Two instances with the same one can ask the operating system about each other's processes. */
   readonly host: string;
   readonly pid: number;
-  /** When its process began, milliseconds since 1970: with host and pid it tells one process from the next under the same pid. */
+  /** Milliseconds since 1970; with host and pid it tells one process from the next under the same pid. */
   readonly startedAt: number;
   readonly version: string;
   /** Service → what it runs on. */

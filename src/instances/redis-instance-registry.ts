@@ -198,11 +198,14 @@ export class RedisInstanceRegistry implements InstanceRegistry {
     );
   }
 
-  /** A process of this host that has ended; also one whose pid is this process's now: in a container every process has the same. */
+  /**
+   * A process of this host that has ended; also one whose pid is this process's now, as in a container, where every process has the same.
+   * What started since this process began is another instance in it.
+   */
   #isGone({ host, pid, startedAt }: Instance): boolean {
     const self = this.#self;
     if (self?.host !== host) return false;
-    return pid === self.pid ? startedAt !== self.startedAt : !this.#isAlive(pid);
+    return pid === self.pid ? startedAt < Math.floor(performance.timeOrigin) : !this.#isAlive(pid);
   }
 
   #ask<Answer>(name: string, run: (redis: Scripts) => Promise<Answer>): Promise<Answer> {

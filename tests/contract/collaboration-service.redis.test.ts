@@ -1,5 +1,6 @@
 import type { SessionInfo } from '../../src/protocol/schemas';
 import type { RedisConnections } from '../../src/redis/redis-connections';
+import type { CollaborationService } from '../../src/sessions/collaboration-service';
 import { MemoryCollaborationService } from '../../src/sessions/memory-collaboration-service';
 import { RedisCollaborationService } from '../../src/sessions/redis-collaboration-service';
 import { eventually } from '../support/eventually';
@@ -33,6 +34,23 @@ async function startNodes(backend: RedisBackend) {
     one: one.service,
     other: other.service,
     records,
+    /** Another instance, whose records are partly a test's own. */
+    serviceOver: (own: Partial<CollaborationService>) =>
+      new RedisCollaborationService({
+        records: {
+          create: (draft) => records.create(draft),
+          get: (sessionId) => records.get(sessionId),
+          list: (query) => records.list(query),
+          rename: (sessionId, title) => records.rename(sessionId, title),
+          duplicate: (sourceId, draft) => records.duplicate(sourceId, draft),
+          close: (sessionId) => records.close(sessionId),
+          ...own,
+        },
+        redis: one.redis,
+        keys,
+        log,
+        ttlMs: TTL_MS,
+      }),
     redis: one.redis,
     lines,
     store: store.one,
@@ -108,6 +126,31 @@ describe.each(REDIS_KINDS)('on Redis (%s)', (kind) => {
       const renamed = await nodes.records.rename('notes', 'Behind its back');
       await nodes.other.get('notes');
       await eventually('it is right', async () => expect(await nodes.view('notes')).toEqual(shown(renamed)));
+    });
+
+    test('a session that is closed while its view is being written has none in the end', async () => {
+      await nodes.one.create(notes);
+      await nodes.hide('notes');
+      let letGo = (): void => {};
+      const held = new Promise<void>((resolve) => {
+        letGo = resolve;
+      });
+      let reads = 0;
+      const slow = nodes.serviceOver({
+        // The first read answers, the second one is what the view will show; it is of the past when it comes.
+        async get(sessionId) {
+          const session = await nodes.records.get(sessionId);
+          reads += 1;
+          if (reads === 2) await held;
+          return session;
+        },
+      });
+      await slow.get('notes');
+      await eventually('the record has been read for the view', () => reads === 2);
+      await nodes.other.close('notes');
+      letGo();
+      await eventually('the view was written, looked at again and removed', () => reads === 4);
+      await eventually('there is no view', async () => expect(await nodes.view('notes')).toEqual({}));
     });
 
     test('many who use, rename and close at once leave no view that is wrong', async () => {

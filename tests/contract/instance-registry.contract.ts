@@ -158,9 +158,11 @@ export function instanceRegistryContract(backendName: string, start: () => Promi
     });
 
     test('two in one process do not take each other for dead', async () => {
-      const one = await run(instanceNamed('one', { host: 'here' }), () => true);
-      await run(instanceNamed('two', { host: 'here' }), () => true);
+      const startedAt = Date.now();
+      const one = await run(instanceNamed('one', { host: 'here', startedAt }), () => true);
+      const two = await run(instanceNamed('two', { host: 'here', startedAt: startedAt + 5 }), () => true);
       expect(idsOf(await one.others())).toEqual(['two']);
+      expect(idsOf(await two.others())).toEqual(['one']);
     });
 
     test('of two with one name the later one sees the first among the others, and takes its place when it is gone', async () => {
