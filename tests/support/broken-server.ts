@@ -14,7 +14,7 @@ import { HastyDocumentStore } from './broken-server-store';
 import { seededRandom } from './random';
 
 /** One append in so many loses its answer. */
-const APPENDS_PER_LOSS = 25;
+const APPENDS_PER_LOSS = 50;
 /** Much longer than the time from an announcement to a kill. */
 const COMMIT_DELAY_MS = 3_000;
 

@@ -640,3 +640,38 @@ describe('coming and going', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 });
+
+describe('[SV1] taking up the saving of a session', () => {
+  /** Another saver stores some of the entries, and the hot log lets go of them, when the session reads for the given time. */
+  function movedOnAtRead(count: number, entries: readonly Entry[]): void {
+    const { read, ...others } = oneSided();
+    let readsSoFar = 0;
+    services = {
+      ...services,
+      ordering: {
+        ...others,
+        read: async (...args) => {
+          readsSoFar += 1;
+          const last = entries[entries.length - 1];
+          if (readsSoFar === count && last) {
+            await store.operationLog.save([{ sessionId: ID, epoch: 1, entries }]);
+            await hotLog.markSaved(ID, { epoch: 1, ...markOf(last) });
+          }
+          return read(...args);
+        },
+      },
+    };
+  }
+
+  test.each([1, 2])('goes on from where another saver has brought the store, be it in read %i', async (count) => {
+    await store.operationLog.openEpoch(ID, 0, 0);
+    await hotLog.seed(ID, 1, GENESIS);
+    const entries = [await orderedElsewhere('a'), await orderedElsewhere('b'), await orderedElsewhere('c')];
+    movedOnAtRead(count, entries.slice(0, 2));
+    await open();
+    clock.advance(20);
+    await settle();
+    expect(discontinuities).toEqual([]);
+    expect(await store.operationLog.head(ID)).toEqual({ epoch: 1, seq: 3, tag: entries[2]?.tag });
+  });
+});

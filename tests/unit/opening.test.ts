@@ -208,21 +208,30 @@ describe('[ST4] opening a session', () => {
 });
 
 describe('[ST4] opening while others do', () => {
-  /** Runs `meanwhile` once, before the given call goes through. */
-  function interrupted<Port extends object>(port: Port, method: keyof Port, meanwhile: () => Promise<void>): Port {
-    let isDone = false;
+  /** Runs `meanwhile` before the given call goes through: every time, or once. */
+  function interruptedAlways<Port extends object>(
+    port: Port,
+    method: keyof Port,
+    meanwhile: () => Promise<void>,
+  ): Port {
     return new Proxy(port, {
       get(target, name, receiver) {
         const value: unknown = Reflect.get(target, name, target);
         if (typeof value !== 'function') return Reflect.get(target, name, receiver);
         return async (...args: unknown[]) => {
-          if (name === method && !isDone) {
-            isDone = true;
-            await meanwhile();
-          }
+          if (name === method) await meanwhile();
           return Reflect.apply(value, target, args) as unknown;
         };
       },
+    });
+  }
+
+  function interrupted<Port extends object>(port: Port, method: keyof Port, meanwhile: () => Promise<void>): Port {
+    let isDone = false;
+    return interruptedAlways(port, method, async () => {
+      if (isDone) return;
+      isDone = true;
+      await meanwhile();
     });
   }
 
@@ -258,6 +267,25 @@ describe('[ST4] opening while others do', () => {
     expect(opened).toMatchObject({ epoch: 1, head: markOf(last(entries)) });
     expect(rescues).toBe(0);
   });
+
+  test.each(['describe', 'read'] as const)(
+    'a store that has moved on at every "%s" keeps nobody out',
+    async (method) => {
+      await ordering.seed(ID, 1, GENESIS);
+      const first = await append(['a', 'b']);
+      await operationLog.save([{ sessionId: ID, epoch: 1, entries: first.slice(0, 1) }]);
+      const busyOrdering: EventOrdering = interruptedAlways<EventOrdering>(ordering, method, async () => {
+        const { seq = 0 } = (await operationLog.head(ID)) ?? {};
+        const read = await ordering.read(ID, seq, Number.MAX_SAFE_INTEGER);
+        const entries = [...(read?.entries ?? []), ...(await append(['one more']))];
+        await operationLog.save([{ sessionId: ID, epoch: 1, entries }]);
+        await ordering.markSaved(ID, { epoch: 1, ...markOf(last(entries)) });
+        await append(['and one that is not saved yet']);
+      });
+      expect(await openSession({ ordering: busyOrdering, operationLog }, ID, { rescue })).toMatchObject({ epoch: 1 });
+      expect(rescues).toBe(0);
+    },
+  );
 
   test('of many who open at once all end in one epoch', async () => {
     const opened = await Promise.all(Array.from({ length: 6 }, () => openSession({ ordering, operationLog }, ID)));

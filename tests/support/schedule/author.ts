@@ -47,6 +47,10 @@ export class Author {
     return this.#writers;
   }
 
+  clientIdIn(sessionId: string): string | null {
+    return this.#writers.find(({ session }) => session.sessionId === sessionId)?.session.clientId ?? null;
+  }
+
   get isReader(): boolean {
     return this.#options.kind === 'reads';
   }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { transformSync } from '@swc/core';
 
@@ -6,9 +6,9 @@ const ROOT = path.join(__dirname, '../../..');
 
 /** A rule taken out of the source of the server or the library. */
 export interface SourceChange {
-  /** From the root of the project. */
-  readonly file: string;
-  /** Occurs once in it. */
+  /** From the root of the project; the change is made in that of its files which has the text. */
+  readonly folder: string;
+  /** Occurs once in these files. */
   readonly find: string;
   readonly replace: string;
 }
@@ -21,14 +21,21 @@ export function loadChanged(entry: string, changes: readonly SourceChange[]): un
   return new ChangedModules(changes).load(path.join(ROOT, entry));
 }
 
+/** What everybody's modules are made of, by file; changed ones are made anew. */
+const codeOfFile = new Map<string, string>();
+
 class ChangedModules {
-  readonly #changes: readonly SourceChange[];
-  readonly #code = new Map<string, string>();
+  /** By file. */
+  readonly #changes = new Map<string, SourceChange[]>();
+  readonly #changedCode = new Map<string, string>();
   readonly #isChanged = new Map<string, boolean>();
   readonly #loaded = new Map<string, { exports: unknown }>();
 
   constructor(changes: readonly SourceChange[]) {
-    this.#changes = changes;
+    for (const change of changes) {
+      const file = fileWith(change);
+      this.#changes.set(file, [...(this.#changes.get(file) ?? []), change]);
+    }
   }
 
   load(file: string): unknown {
@@ -52,33 +59,39 @@ class ChangedModules {
     this.#isChanged.set(file, false);
     const dependencies = [...this.#codeOf(file).matchAll(/require\("(\.[^"]+)"\)/g)].map(([, name = '']) => name);
     const isChanged =
-      this.#changesOf(file).length > 0 || dependencies.some((name) => this.#dependsOnChange(resolve(file, name)));
+      this.#changes.has(file) || dependencies.some((name) => this.#dependsOnChange(resolve(file, name)));
     this.#isChanged.set(file, isChanged);
     return isChanged;
   }
 
   #codeOf(file: string): string {
-    const known = this.#code.get(file);
+    const changes = this.#changes.get(file);
+    const codes = changes ? this.#changedCode : codeOfFile;
+    const known = codes.get(file);
     if (known !== undefined) return known;
     let source = readFileSync(file, 'utf8');
-    for (const { find, replace } of this.#changesOf(file)) {
-      const count = source.split(find).length - 1;
-      if (count !== 1)
-        throw new Error(`${path.relative(ROOT, file)} has ${count} times what is to be changed:\n${find}`);
-      source = source.replace(find, () => replace);
-    }
+    for (const { find, replace } of changes ?? []) source = source.replace(find, () => replace);
     const { code } = transformSync(source, {
       filename: file,
       jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
       module: { type: 'commonjs' },
     });
-    this.#code.set(file, code);
+    codes.set(file, code);
     return code;
   }
+}
 
-  #changesOf(file: string): readonly SourceChange[] {
-    return this.#changes.filter((change) => path.join(ROOT, change.file) === file);
-  }
+function fileWith({ folder, find }: SourceChange): string {
+  const files = readdirSync(path.join(ROOT, folder))
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => path.join(ROOT, folder, name));
+  const found = files.flatMap((file) => {
+    const count = readFileSync(file, 'utf8').split(find).length - 1;
+    return Array.from({ length: count }, () => file);
+  });
+  const [file] = found;
+  if (!file || found.length > 1) throw new Error(`${folder} has ${found.length} times what is to be changed:\n${find}`);
+  return file;
 }
 
 function resolve(from: string, name: string): string {

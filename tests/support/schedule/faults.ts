@@ -5,31 +5,42 @@ import { elapsed } from './pipe';
 import type { PlannedFault } from './plan';
 import type { Session, Slot, World } from './world';
 
-/** How long a fault waits for its chance before it is called a failure of the schedule. */
-const CHANCE_DEADLINE_MS = 12_000;
+/** How long a fault waits for its chance before it is called a failure of the schedule, unless told otherwise. */
+export const CHANCE_DEADLINE_MS = 12_000;
 /** How soon somebody at the other end notices. */
 const OUTAGE_MS = { least: 2, most: 60 };
 
+/** Authors write all the time, and a flush takes milliseconds; a wide margin for a busy machine. */
+const SAVING_DEADLINE_MS = 4_000;
+/** Time for a server to open the session again, and for its readers to hear of it. */
+const STAYING_MS = 80;
 /** Time for more than one reply to be lost. */
 const LOSING_MS = 30;
 
 /** Makes planned faults happen: each waits for its chance, counts that it really happened, and is over when its promise resolves. */
 export class Faults {
   readonly #world: World;
+  readonly #chanceDeadlineMs: number;
   readonly #turns = new Map<string, Promise<void>>();
 
-  constructor(world: World) {
+  constructor(world: World, chanceDeadlineMs: number) {
     this.#world = world;
+    this.#chanceDeadlineMs = chanceDeadlineMs;
   }
 
   async run(fault: PlannedFault): Promise<void> {
     const { trace } = this.#world;
     try {
       await this.#run(fault);
-      trace.count(fault.kind);
+      if (!this.#isHopeless) trace.count(fault.kind);
     } catch (cause) {
       trace.violated('fault', `${fault.kind}: ${cause instanceof Error ? cause.message : String(cause)}`);
     }
+  }
+
+  /** One has found no chance: something is broken, and the others would wait in vain as well. */
+  get #isHopeless(): boolean {
+    return this.#world.trace.invariantsBroken.has('fault');
   }
 
   #run(fault: PlannedFault): Promise<void> {
@@ -51,12 +62,18 @@ export class Faults {
         return this.#oneByOne(line, () => author.reload());
       case 'kill':
         return this.#oneByOne('servers', () => this.#kill(this.#slot(fault)));
+      case 'freeze':
+        return this.#oneByOne('servers', () => this.#freeze(this.#slot(fault), ms));
       case 'drain':
         return this.#oneByOne('servers', () => this.#drain(this.#slot(fault)));
       case 'idle':
         return this.#oneByOne('servers', () => this.#idle());
+      case 'stale log':
+        return this.#oneByOne('servers', () => this.#staleLog(this.#session(fault), amount));
       case 'take over':
-        return this.#oneByOne('servers', () => this.#oneByOne('saves', () => this.#takeOver(ms, isOdd)));
+        return this.#oneByOne('servers', () =>
+          this.#oneByOne('saves', () => this.#takeOver(this.#session(fault), ms, isOdd)),
+        );
       case 'lose hints':
         return this.#disturb(fault, 'lost hints', { hintLoss: isOdd ? 1 : 0.4 });
       case 'double hints':
@@ -67,6 +84,8 @@ export class Faults {
         return this.#disturb(fault, 'late hints', { hintDelayMs: 40 });
       case 'order away':
         return this.#disturb(fault, 'refused by the order', { isAway: true });
+      case 'delay requests':
+        return this.#disturb(fault, 'late requests', { requestDelayMs: 80 });
       case 'delay replies':
         return this.#oneByOne(kind, () => this.#delayReplies(ms));
       case 'lose replies':
@@ -75,6 +94,10 @@ export class Faults {
         return this.#vanish(this.#session(fault));
       case 'fall back':
         return this.#fallBack(this.#session(fault), amount);
+      case 'strand':
+        return this.#oneByOne('saves', () => this.#strand(this.#session(fault)));
+      case 'late admission':
+        return this.#oneByOne('servers', () => this.#oneByOne('saves', () => this.#admitLate(this.#session(fault))));
       case 'refuse saves':
         return this.#oneByOne('saves', () =>
           this.#refuseSaves(this.#savingSlots(fault), isOdd ? 'written' : 'unwritten', ms),
@@ -97,11 +120,10 @@ export class Faults {
   }
 
   async #stall({ name, proxy }: Author, ms: number): Promise<void> {
-    const { held } = proxy.bytes;
     proxy.isStalled = true;
     this.#note(`stalls ${name}`);
     await elapsed(ms);
-    await this.#eventually('bytes to hold back', () => proxy.bytes.held > held);
+    await this.#eventually('something to hold back', () => proxy.waiting > 0);
     proxy.isStalled = false;
     this.#note(`lets ${name} go on`);
   }
@@ -149,6 +171,22 @@ export class Faults {
     this.#note(`starts server-${slot.index}`);
   }
 
+  /** As SIGSTOP and SIGCONT: the server goes on later with what it believed before. */
+  async #freeze({ index, instance, freezer }: Slot, ms: number): Promise<void> {
+    await this.#eventually('a server to freeze', () => instance?.isServing === true);
+    const port = instance?.port ?? 0;
+    const { held } = freezer;
+    freezer.freeze();
+    const thaws = this.#world.authors.map(({ proxy }) => proxy.stallFor(port));
+    this.#note(`server-${index} freezes`);
+    await elapsed(ms);
+    await this.#eventually('something to wait', () => freezer.held > held).finally(() => {
+      for (const thaw of thaws) thaw();
+      freezer.thaw();
+    });
+    this.#note(`server-${index} goes on`);
+  }
+
   async #drain(slot: Slot): Promise<void> {
     await this.#eventually('a server to drain', () => slot.instance?.isServing === true);
     this.#note(`drains server-${slot.index}`);
@@ -158,8 +196,8 @@ export class Faults {
     await this.#world.startInstance(slot);
   }
 
-  /** Everybody leaves until every server has let go of every session. */
-  async #idle(): Promise<void> {
+  /** Everybody leaves until every server has let go of every session; `meanwhile` something may happen to what they left behind. */
+  async #idle(meanwhile: () => void = () => {}): Promise<void> {
     const { authors, slots, trace } = this.#world;
     await this.#eventually('an open session', () => slots.some(({ open }) => open.size > 0));
     const released = trace.counts['sessions let go'] ?? 0;
@@ -169,7 +207,9 @@ export class Faults {
     for (const probe of probes) probe.pause();
     this.#note('everybody leaves');
     await this.#eventually('sessions to be closed', () => {
-      return (trace.counts['sessions let go'] ?? 0) > released && slots.every(({ open }) => open.size === 0);
+      if ((trace.counts['sessions let go'] ?? 0) === released || slots.some(({ open }) => open.size > 0)) return false;
+      meanwhile();
+      return true;
     }).finally(() => {
       for (const unblock of unblocks) unblock();
       for (const probe of probes) probe.resume();
@@ -177,24 +217,62 @@ export class Faults {
     this.#note('everybody may come back');
   }
 
-  /** A second server starts on the same store while the first one is still there and, perhaps, cannot save. */
-  async #takeOver(ms: number, isStalled: boolean): Promise<void> {
+  /** Who comes back finds the hot log as it was before its last entries, as after a restart from an old dump (ST4, ST5). */
+  async #staleLog({ sessionId, hotLog }: Session, entries: number): Promise<void> {
+    let lost = 0;
+    while (lost === 0) {
+      await this.#eventually('entries to lose', () => hotLog.hasEntries);
+      await this.#idle(() => {
+        lost = hotLog.fallBack(entries);
+      });
+    }
+    this.#note(`the hot log of ${sessionId} was found as it was ${lost} entries ago`);
+  }
+
+  /**
+   * A second server starts on the same store while the first one is still there and, perhaps, cannot save. It takes one session at
+   * first, and the first one goes on with the others. The first one opens nothing any more: whoever opens last has the session, and
+   * the other does not take it back (ST5).
+   */
+  async #takeOver({ sessionId }: Session, ms: number, isStalled: boolean): Promise<void> {
     const world = this.#world;
     const old = world.activeSlot;
-    await this.#eventually('a server to replace', () => old.instance?.isServing === true);
+    const next = world.standbySlot;
+    await this.#eventually('a server to replace that has everything open', () => {
+      return old.instance?.isServing === true && old.open.size === world.sessions.length;
+    });
+    for (const probe of old.probes) probe.stay();
     old.store.isStalled = isStalled;
-    await world.startInstance(world.standbySlot);
+    const others = world.sessions.filter((session) => session.sessionId !== sessionId);
+    const demands = others.map((session) => this.#savingDemandOf(session));
+    const { port } = await world.startInstance(next, [sessionId]);
     world.switchOver();
-    this.#note(`server-${world.activeSlot.index} takes over${isStalled ? ', the old one saves late' : ''}`);
-    const port = old.instance?.port ?? 0;
+    this.#note(`server-${next.index} takes ${sessionId}${isStalled ? ', the old server saves late' : ''}`);
     await elapsed(ms);
     old.store.isStalled = false;
     await elapsed(ms);
+    await Promise.all(demands.map((demand) => demand()));
+    for (const probe of next.probes) if (probe.sessionId !== sessionId) probe.attach(port);
     // What a load balancer does about a server that is not ready.
-    for (const { proxy } of world.authors) proxy.cutFrom(port);
+    for (const { proxy } of world.authors) proxy.cutFrom(old.instance?.port ?? 0);
     this.#note(`server-${old.index} is retired`);
     await old.instance?.drain();
     await world.vacate(old);
+  }
+
+  /**
+   * ST6: the trouble of one session holds up no other; unless somebody whose line was cut has meanwhile brought that one to the next
+   * server, too.
+   */
+  #savingDemandOf(session: Session): () => Promise<void> {
+    const { sessionId, committed, epochsOpened } = session;
+    return async () => {
+      const before = committed.size;
+      const isDone = (): boolean => committed.size > before || session.epochsOpened > epochsOpened;
+      await eventually(`${sessionId} to be saved`, isDone, SAVING_DEADLINE_MS).catch(() => {
+        this.#world.trace.violated('wait', `saved stands still for ${sessionId}, which nobody took`);
+      });
+    };
   }
 
   // ————— order and store
@@ -251,6 +329,73 @@ export class Faults {
     this.#note(`the hot log of ${sessionId} falls back by ${lost} entries`);
   }
 
+  /**
+   * The hot log vanishes with an entry that only one server has heard of, and this one comes too late to save it: what it has
+   * delivered is void (DL4).
+   */
+  async #strand(session: Session): Promise<void> {
+    const { slots } = this.#world;
+    const { sessionId, hotLog } = session;
+    const probes = slots.flatMap((slot) => slot.probes).filter((probe) => probe.sessionId === sessionId);
+    let epochsThen = Number.POSITIVE_INFINITY;
+    for (const { ordering } of slots) ordering.isMute = true;
+    session.onAccepted = ({ index, store }) => {
+      session.onAccepted = () => {};
+      epochsThen = session.epochsOpened;
+      store.isStalled = true;
+      for (const probe of probes) probe.stay();
+      void hotLog.vanish();
+      this.#note(`the hot log of ${sessionId} vanishes with an entry of server-${index}`);
+    };
+    await this.#eventually('an entry to strand, and another epoch', () => session.epochsOpened > epochsThen);
+    for (const { ordering, store } of slots) {
+      ordering.isMute = false;
+      store.isStalled = false;
+    }
+    this.#note('all hear of each other again');
+    await elapsed(STAYING_MS);
+    for (const probe of probes) probe.roam();
+  }
+
+  /**
+   * A client comes to another server with an entry that this one has not heard of and the store does not have. Before the server's
+   * request reaches the order, the hot log is gone and a new epoch has begun, on a history with the entry (EO7).
+   */
+  async #admitLate(session: Session): Promise<void> {
+    const world = this.#world;
+    const { sessionId, hotLog } = session;
+    let epochsThen = Number.POSITIVE_INFINITY;
+    let led: Author | null = null;
+    for (const { ordering } of world.slots) ordering.isMute = true;
+    session.onAccepted = (old, clientId) => {
+      const author = world.authors.find((each) => each.clientIdIn(sessionId) === clientId);
+      const next = world.serving.find((slot) => slot !== old);
+      if (!author || !next) return;
+      session.onAccepted = () => {};
+      old.store.isStalled = true;
+      next.ordering.isLate = true;
+      world.onlySlot = next;
+      led = author;
+      author.proxy.cut();
+      this.#note(`${author.name} is led to server-${next.index}`);
+      session.onAdmitting = (slot, admitted) => {
+        // A tab that was opened again may be another client, of which nothing is known yet.
+        if (slot !== next || admitted !== (author.clientIdIn(sessionId) ?? admitted)) return;
+        session.onAdmitting = () => {};
+        old.store.isStalled = false;
+        epochsThen = session.epochsOpened;
+        void hotLog.vanish();
+        this.#note(`the hot log of ${sessionId} vanishes before ${author.name} is admitted there`);
+      };
+    };
+    await this.#eventually('a late admission, and another epoch', () => {
+      if (session.epochsOpened <= epochsThen) throw new Error(led?.describe() ?? 'nobody was led away');
+    });
+    world.onlySlot = null;
+    for (const { ordering } of world.slots) Object.assign(ordering, { isMute: false, isLate: false });
+    this.#note('all hear of each other again');
+  }
+
   async #refuseSaves(slots: readonly Slot[], refuses: 'written' | 'unwritten', ms: number): Promise<void> {
     const { trace } = this.#world;
     const counted = refuses === 'written' ? 'written and refused by the store' : 'refused by the store';
@@ -304,7 +449,7 @@ export class Faults {
 
   /** Faults that would undo each other take turns. */
   #oneByOne(what: string, run: () => Promise<void>): Promise<void> {
-    const done = (this.#turns.get(what) ?? Promise.resolve()).then(run);
+    const done = (this.#turns.get(what) ?? Promise.resolve()).then(() => (this.#isHopeless ? undefined : run()));
     this.#turns.set(
       what,
       done.catch(() => {}),
@@ -336,8 +481,8 @@ export class Faults {
     this.#world.trace.note(text);
   }
 
-  #eventually(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
-    return eventually(what, check, CHANCE_DEADLINE_MS);
+  #eventually(what: string, check: () => boolean | void | Promise<boolean>): Promise<void> {
+    return eventually(what, check, this.#chanceDeadlineMs);
   }
 }
 

@@ -85,6 +85,10 @@ export class HotLog implements EventOrdering {
     return this.#log.release(this.#sessionId);
   }
 
+  get hasEntries(): boolean {
+    return this.#steps.some((step) => step.kind === 'append' && step.isAccepted);
+  }
+
   /** All is lost. False: there was nothing. */
   async vanish(): Promise<boolean> {
     const [log] = await this.describe();

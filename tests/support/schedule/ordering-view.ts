@@ -3,12 +3,15 @@ import type { ClientRow } from '../../../src/protocol/entry';
 import { FlowError } from '../../../src/protocol/errors';
 import type { Mark, Position } from '../../../src/protocol/positions';
 import type { Dice } from './dice';
+import type { Freezer } from './freezer';
 import { elapsed, Pipe } from './pipe';
 import type { Severance } from './severance';
 import type { Trace } from './trace';
 
 /** What goes wrong between one instance and the order, for as long as it is set. */
 export interface OrderingFaults {
+  /** Every hint is lost. */
+  isMute: boolean;
   /** Shares of the hints. */
   hintLoss: number;
   hintDoubling: number;
@@ -19,22 +22,32 @@ export interface OrderingFaults {
   isAway: boolean;
   /** So many appends are ordered, but nobody is told. */
   repliesToLose: number;
+  /** Requests reach the order late. */
+  isLate: boolean;
+  /** Requests reach the order late by up to so much. */
+  requestDelayMs: number;
   /** Answers to appends are late by up to so much. */
   replyDelayMs: number;
 }
 
 export const noOrderingFaults = (): OrderingFaults => ({
+  isMute: false,
   hintLoss: 0,
   hintDoubling: 0,
   hintReordering: 0,
   hintDelayMs: 0,
   isAway: false,
   repliesToLose: 0,
+  isLate: false,
+  requestDelayMs: 0,
   replyDelayMs: 0,
 });
 
 /** Share of entries that are announced without their content, as those too large for a hint are. */
 const BARE_HINTS = 0.1;
+
+/** Long enough for others to find a loss and open a new epoch, milliseconds. */
+const LATE_MS = 150;
 
 interface ViewOptions {
   /** Of the instance. */
@@ -45,8 +58,11 @@ interface ViewOptions {
   readonly isRemote: boolean;
   readonly faults: OrderingFaults;
   readonly severance: Severance;
+  readonly freezer: Freezer;
   readonly dice: Dice;
   readonly trace: Trace;
+  readonly onAdmitting: (sessionId: string, clientId: string) => void;
+  readonly onAccepted: (sessionId: string, clientId: string) => void;
   readonly onRelease: (sessionId: string) => void;
 }
 
@@ -84,7 +100,8 @@ export class OrderingView implements EventOrdering {
     clientId: string,
     stored: ClientRow | null,
   ): Promise<{ lastClientSeq: number } | 'wrong-epoch'> {
-    const { trace, name } = this.#options;
+    const { trace, name, onAdmitting } = this.#options;
+    onAdmitting(sessionId, clientId);
     return this.#ask(async () => {
       const admitted = await this.#log(sessionId).admit(sessionId, epoch, clientId, stored);
       const row = stored ? `#${stored.clientSeq} at ${stored.seq}` : 'no row';
@@ -99,6 +116,7 @@ export class OrderingView implements EventOrdering {
     const result = await this.#ask(async () => {
       const appended = await this.#log(sessionId).append(sessionId, submission);
       trace.detail(() => `${name} appends ${described(submission)}: ${answered(appended)}`);
+      if (appended.status === 'accepted') this.#options.onAccepted(sessionId, submission.clientId);
       if (appended.status === 'accepted' && faults.repliesToLose > 0) {
         faults.repliesToLose -= 1;
         isLost = true;
@@ -132,10 +150,9 @@ export class OrderingView implements EventOrdering {
   }
 
   release(sessionId: string): Promise<void> {
-    return this.#ask(async () => {
-      await this.#log(sessionId).release(sessionId);
-      this.#options.onRelease(sessionId);
-    });
+    // The session is closed, also where this cannot be told.
+    if (!this.#options.severance.isSevered) this.#options.onRelease(sessionId);
+    return this.#ask(() => this.#log(sessionId).release(sessionId));
   }
 
   #log(sessionId: string): EventOrdering {
@@ -143,14 +160,16 @@ export class OrderingView implements EventOrdering {
   }
 
   async #ask<Answer>(run: () => Promise<Answer>): Promise<Answer> {
-    const { isRemote, faults, trace } = this.#options;
-    if (isRemote) await this.#requests.pass(this.#latencyMs());
+    const { isRemote, faults, trace, freezer } = this.#options;
+    if (freezer.isFrozen) await freezer.passed();
+    if (isRemote) await this.#requests.pass(this.#requestLatencyMs());
     this.#demandAlive();
     if (faults.isAway) {
       trace.count('refused by the order');
       throw unavailable();
     }
     const [answer] = await Promise.all([run(), isRemote ? this.#replies.pass(this.#latencyMs()) : undefined]);
+    if (freezer.isFrozen) await freezer.passed();
     this.#demandAlive();
     return answer;
   }
@@ -158,7 +177,7 @@ export class OrderingView implements EventOrdering {
   #hear(hint: Hint, onHint: (hint: Hint) => void): void {
     const { isRemote, faults, dice, trace } = this.#options;
     if (!isRemote) return this.#tell(hint, onHint);
-    if (dice.chance(faults.hintLoss)) return trace.count('lost hints');
+    if (faults.isMute || dice.chance(faults.hintLoss)) return trace.count('lost hints');
     const news = hint.kind === 'entry' && dice.chance(BARE_HINTS) ? bare(hint) : hint;
     let delayMs = this.#latencyMs();
     if (faults.hintDelayMs > 0) {
@@ -178,12 +197,22 @@ export class OrderingView implements EventOrdering {
   }
 
   #tell(hint: Hint, onHint: (hint: Hint) => void): void {
-    if (!this.#options.severance.isSevered) onHint(hint);
+    const { severance, freezer } = this.#options;
+    if (freezer.isFrozen) void freezer.passed().then(() => this.#tell(hint, onHint));
+    else if (!severance.isSevered) onHint(hint);
   }
 
   #latencyMs(): number {
     const { dice } = this.#options;
     return dice.chance(0.9) ? 0 : dice.between(1, 4);
+  }
+
+  #requestLatencyMs(): number {
+    const { faults, dice, trace } = this.#options;
+    if (faults.isLate) return LATE_MS;
+    if (faults.requestDelayMs === 0) return this.#latencyMs();
+    trace.count('late requests');
+    return dice.between(1, faults.requestDelayMs);
   }
 
   #demandAlive(): void {

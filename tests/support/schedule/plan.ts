@@ -18,6 +18,7 @@ export const FAULTS = {
     'away',
     'reload',
     'kill',
+    'freeze',
     'drain',
     'idle',
     'lose hints',
@@ -26,8 +27,12 @@ export const FAULTS = {
     'delay hints',
     'vanish',
     'fall back',
+    'stale log',
+    'strand',
+    'late admission',
     'order away',
     'lose replies',
+    'delay requests',
     'delay replies',
     'refuse saves',
     'stall saves',
@@ -42,6 +47,7 @@ export const FAULTS = {
     'away',
     'reload',
     'kill',
+    'freeze',
     'drain',
     'idle',
     'take over',
@@ -102,7 +108,7 @@ export const AUDIT_INTERVAL_MS = 100;
 const MIN_OPERATIONS = 200;
 const MIN_CUTS = 5;
 /** A drained instance asks its clients to stay away for up to 2 s, which a schedule can afford now and then. */
-const RARE: Partial<Record<FaultKind, number>> = { drain: 0.3, idle: 0.5 };
+const RARE: Partial<Record<FaultKind, number>> = { drain: 0.3, idle: 0.5, 'stale log': 0.5 };
 const CUTS: readonly FaultKind[] = ['cut', 'stall', 'swallow', 'away'];
 
 export function makePlan(seed: number, profile: Profile = {}): Plan {

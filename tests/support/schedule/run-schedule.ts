@@ -9,7 +9,7 @@ import type { DocumentStore } from '../../../src/storage/document-store';
 import { MemoryDocumentStore } from '../../../src/storage/memory/memory-document-store';
 import { lmdbStore } from '../stores';
 import { Dice } from './dice';
-import { Faults } from './faults';
+import { CHANCE_DEADLINE_MS, Faults } from './faults';
 import { checkEnd } from './final-check';
 import { elapsed } from './pipe';
 import { AUDIT_INTERVAL_MS, type Plan } from './plan';
@@ -40,8 +40,9 @@ export async function runSchedule(
   {
     parts: changes = {},
     deadlineMs = CONVERGENCE_DEADLINE_MS,
+    chanceDeadlineMs = CHANCE_DEADLINE_MS,
     isDetailed = false,
-  }: { parts?: Partial<Parts>; deadlineMs?: number; isDetailed?: boolean } = {},
+  }: { parts?: Partial<Parts>; deadlineMs?: number; chanceDeadlineMs?: number; isDetailed?: boolean } = {},
 ): Promise<Outcome> {
   const startedAt = performance.now();
   const trace = new Trace({ isDetailed });
@@ -58,7 +59,7 @@ export async function runSchedule(
   const world = new World(plan, parts, trace);
   try {
     await world.start();
-    await writeThrough(world);
+    await writeThrough(world, new Faults(world, chanceDeadlineMs));
     world.heal();
     trace.note('all faults are over');
     let convergedMs = await world.converge(deadlineMs);
@@ -72,10 +73,9 @@ export async function runSchedule(
 }
 
 /** Everybody writes until the planned operations are written and all faults are over. */
-async function writeThrough(world: World): Promise<void> {
+async function writeThrough(world: World, faults: Faults): Promise<void> {
   const { plan } = world;
   const dice = new Dice(plan.seed, 'writing');
-  const faults = new Faults(world);
   const waiting = [...plan.faults];
   let running = 0;
   while (world.written < plan.operations || waiting.length > 0 || running > 0) {
@@ -95,7 +95,7 @@ async function writeThrough(world: World): Promise<void> {
 /** DL3: with every hint lost, what is written last reaches everybody through the audit. */
 async function haveTheLastWord(world: World, deadlineMs: number): Promise<number | null> {
   const dice = new Dice(world.plan.seed, 'last word');
-  for (const { ordering } of world.slots) ordering.hintLoss = 1;
+  for (const { ordering } of world.slots) ordering.isMute = true;
   for (let index = 0; index < LAST_WORD; index += 1) {
     const writing = world.authors.filter(({ isReader }) => !isReader);
     dice.pick(writing).write(dice.between(0, world.sessions.length - 1), 1);

@@ -4,6 +4,7 @@ import type { OperationLog, SaveResult, SessionSave } from '../../../src/storage
 import type { SessionRecords } from '../../../src/storage/session-records';
 import type { Snapshots } from '../../../src/storage/snapshots';
 import type { Dice } from './dice';
+import type { Freezer } from './freezer';
 import { elapsed } from './pipe';
 import type { Severance } from './severance';
 import type { Trace } from './trace';
@@ -22,10 +23,11 @@ interface ViewOptions {
   readonly store: DocumentStore;
   readonly faults: StoreFaults;
   readonly severance: Severance;
+  readonly freezer: Freezer;
   readonly dice: Dice;
   readonly trace: Trace;
   readonly onSaved: (saves: readonly SessionSave[], results: readonly SaveResult[]) => void;
-  readonly onEpochOpened: (sessionId: string) => void;
+  readonly onEpochOpened: (sessionId: string, epoch: number) => void;
 }
 
 /** How long a stalled save waits before it looks again, milliseconds. */
@@ -33,7 +35,7 @@ const STALL_STEP_MS = 4;
 
 /** The store as one instance sees it: it takes its time, fails when told to, and hears nothing of an instance that is no more. */
 export function storeView(options: ViewOptions): DocumentStore {
-  const { store, faults, severance, dice, trace } = options;
+  const { store, faults, severance, freezer, dice, trace } = options;
 
   function demandUp(): void {
     if (severance.isSevered) throw unavailable();
@@ -44,9 +46,11 @@ export function storeView(options: ViewOptions): DocumentStore {
 
   async function ask<Answer>(run: () => Promise<Answer>): Promise<Answer> {
     await elapsed(latencyMs());
+    await freezer.passed();
     demandUp();
     const answer = await run();
     await elapsed(latencyMs());
+    await freezer.passed();
     if (severance.isSevered) throw unavailable();
     return answer;
   }
@@ -77,7 +81,7 @@ export function storeView(options: ViewOptions): DocumentStore {
     openEpoch: (sessionId, seen, above) =>
       ask(async () => {
         const opened = await store.operationLog.openEpoch(sessionId, seen, above);
-        if (opened) options.onEpochOpened(sessionId);
+        if (opened) options.onEpochOpened(sessionId, opened.epoch);
         return opened;
       }),
     save,

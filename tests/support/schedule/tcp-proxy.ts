@@ -12,10 +12,11 @@ export class TcpProxy {
   #blocks = 0;
   /** Holds everything back. */
   #isStalled = false;
+  readonly #stalledPorts = new Set<number>();
   delayMs = 0;
   /** What goes this way is lost. */
   swallows: Direction | null = null;
-  readonly bytes = { passed: 0, held: 0, swallowed: 0, delayed: 0 };
+  readonly bytes = { passed: 0, swallowed: 0, delayed: 0 };
   readonly #now: () => number = () => performance.now();
 
   /** `target`: the port to lead a new connection to; null: nobody is there. */
@@ -51,6 +52,24 @@ export class TcpProxy {
   set isStalled(isStalled: boolean) {
     this.#isStalled = isStalled;
     if (!isStalled) for (const wire of this.#wires) wire.pump();
+  }
+
+  /** Holds back what passes between clients and the server on a port, until the answered function is called. */
+  stallFor(port: number): () => void {
+    this.#stalledPorts.add(port);
+    return () => {
+      this.#stalledPorts.delete(port);
+      for (const wire of this.#wires) wire.pump();
+    };
+  }
+
+  isStalledFor(port: number): boolean {
+    return this.#isStalled || this.#stalledPorts.has(port);
+  }
+
+  /** Parcels that are on their way, or held back. */
+  get waiting(): number {
+    return [...this.#wires].reduce((sum, wire) => sum + wire.waiting, 0);
   }
 
   /** Refuses new connections until the answered function is called. */
@@ -109,7 +128,10 @@ class Wire {
     this.port = port;
     this.#client = client;
     this.#server = connect({ host: '127.0.0.1', port, noDelay: true });
-    this.#ways = [new Way(proxy, 'up', client, this.#server, now), new Way(proxy, 'down', this.#server, client, now)];
+    this.#ways = [
+      new Way(proxy, 'up', client, this.#server, port, now),
+      new Way(proxy, 'down', this.#server, client, port, now),
+    ];
     let open = 2;
     for (const socket of [client, this.#server]) {
       socket.on('error', () => this.cut());
@@ -119,6 +141,10 @@ class Wire {
         if (open === 0) onEnded();
       });
     }
+  }
+
+  get waiting(): number {
+    return this.#ways.reduce((sum, way) => sum + way.waiting, 0);
   }
 
   pump(): void {
@@ -136,11 +162,13 @@ class Way {
   readonly #proxy: TcpProxy;
   readonly #direction: Direction;
   readonly #to: Socket;
+  readonly #port: number;
   readonly #now: () => number;
   #parcels: Parcel[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(proxy: TcpProxy, direction: Direction, from: Socket, to: Socket, now: () => number) {
+  constructor(proxy: TcpProxy, direction: Direction, from: Socket, to: Socket, port: number, now: () => number) {
+    this.#port = port;
     this.#proxy = proxy;
     this.#direction = direction;
     this.#to = to;
@@ -149,10 +177,14 @@ class Way {
     from.on('end', () => this.#push(null));
   }
 
+  get waiting(): number {
+    return this.#parcels.length;
+  }
+
   pump(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (let parcel = this.#parcels[0]; parcel && !this.#proxy.isStalled; parcel = this.#parcels[0]) {
+    for (let parcel = this.#parcels[0]; parcel && !this.#proxy.isStalledFor(this.#port); parcel = this.#parcels[0]) {
       const waitMs = parcel.dueAt - this.#now();
       if (waitMs > 0) {
         this.#timer = setTimeout(() => this.pump(), waitMs);
@@ -170,14 +202,13 @@ class Way {
   }
 
   #take(chunk: Buffer): void {
-    const { bytes, swallows, isStalled, delayMs } = this.#proxy;
+    const { bytes, swallows, delayMs } = this.#proxy;
     if (swallows === this.#direction) {
       bytes.swallowed += chunk.length;
       return;
     }
     bytes.passed += chunk.length;
-    if (isStalled) bytes.held += chunk.length;
-    else if (delayMs > 0) bytes.delayed += chunk.length;
+    if (delayMs > 0) bytes.delayed += chunk.length;
     this.#push(chunk);
   }
 

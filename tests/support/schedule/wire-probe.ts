@@ -59,9 +59,11 @@ export class WireProbe {
   attach(port: number): void {
     const socket = io(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true, reconnection: false });
     this.#socket = socket;
+    this.#isStaying = false;
     this.#isNewConnection = true;
     socket.on('operation:batch', (batch: Announcements['operation:batch']) => this.#onBatch(batch));
     socket.on('operation:saved', (saved: Announcements['operation:saved']) => this.#onSavedAlone(saved));
+    socket.on('session:forked', () => this.#trace.count('told to fork'));
     for (const end of ['session:forked', 'session:closed', 'disconnect']) socket.on(end, () => this.#unseat());
     const isConnected = new Promise<boolean>((resolve) => {
       this.#giveUp = () => resolve(false);
@@ -89,10 +91,14 @@ export class WireProbe {
     this.#isPaused = false;
   }
 
-  /** From now on it stays once it is in. */
+  /** From now on it stays once it is in, until it is told otherwise or attached to another server. */
   stay(): void {
     this.#isStaying = true;
     this.#isPaused = false;
+  }
+
+  roam(): void {
+    this.#isStaying = false;
   }
 
   async #run(socket: Socket, isConnected: Promise<boolean>): Promise<void> {

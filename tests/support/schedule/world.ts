@@ -11,6 +11,7 @@ import type { SaveResult, SessionSave } from '../../../src/storage/operation-log
 import { eventually } from '../eventually';
 import { Author } from './author';
 import { Dice } from './dice';
+import { Freezer } from './freezer';
 import { HotLog } from './hot-log';
 import { Instance } from './instance';
 import { noOrderingFaults, OrderingView, type OrderingFaults } from './ordering-view';
@@ -30,7 +31,7 @@ export interface Parts {
   readonly FlowYjsProvider: typeof FlowYjsProvider;
   /** What all instances keep documents in. */
   readonly keptIn: DocumentStore;
-  /** Stands between an instance and the order. */
+  /** Stands before the hot log, beyond the network. */
   readonly ordering: (ordering: EventOrdering) => EventOrdering;
   /** Stands between an instance and the store. */
   readonly store: (store: DocumentStore) => DocumentStore;
@@ -41,6 +42,7 @@ export interface Slot {
   readonly index: number;
   readonly ordering: OrderingFaults;
   readonly store: StoreFaults;
+  readonly freezer: Freezer;
   readonly probes: readonly WireProbe[];
   /** Sessions that are open here. */
   readonly open: Set<string>;
@@ -58,6 +60,10 @@ export interface Session {
   /** Everything that was ever written into the store, by seq; the store may prune it. */
   readonly committed: Map<number, Entry>;
   epochsOpened: number;
+  /** Runs when the order has given a batch its place, before anybody hears of it. */
+  onAccepted: (by: Slot, clientId: string) => void;
+  /** Runs when a server asks the order to admit a client, having read what the store knows of it. */
+  onAdmitting: (by: Slot, clientId: string) => void;
 }
 
 const SECRET = 'the secret of a schedule';
@@ -77,6 +83,8 @@ export class World {
   readonly #gone: Instance[] = [];
   /** In `process` mode: where new connections are led. */
   #activeSlot = 0;
+  /** In `shared` mode: the only server to which new connections are led, if it is there. */
+  onlySlot: Slot | null = null;
 
   constructor(plan: Plan, parts: Parts, trace: Trace) {
     this.plan = plan;
@@ -98,6 +106,8 @@ export class World {
         authorships: [],
         committed,
         epochsOpened: 0,
+        onAccepted: () => {},
+        onAdmitting: () => {},
       };
     });
     const slotCount = plan.mode === 'process' ? 2 : plan.instances;
@@ -105,6 +115,7 @@ export class World {
       index,
       ordering: noOrderingFaults(),
       store: noStoreFaults(),
+      freezer: new Freezer(),
       probes: this.sessions.map(
         ({ sessionId, ledger }) =>
           new WireProbe(`the probe of ${sessionId} at ${index}`, {
@@ -144,7 +155,11 @@ export class World {
 
   // ————— servers
 
-  async startInstance(slot: Slot): Promise<Instance> {
+  /** `probed`: the sessions its probes go to at once. */
+  async startInstance(
+    slot: Slot,
+    probed: readonly string[] = this.sessions.map(({ sessionId }) => sessionId),
+  ): Promise<Instance> {
     const severance = new Severance();
     const name = `server-${slot.index}`;
     const dice = this.dice.for(`${name} ${this.#gone.length}`);
@@ -154,13 +169,16 @@ export class World {
     const own = new MemoryEventOrdering({ clock: systemClock });
     const ordering = new OrderingView({
       name,
-      logOf: (sessionId) => (mode === 'process' ? own : this.session(sessionId).hotLog),
+      logOf: (sessionId) => parts.ordering(mode === 'process' ? own : this.session(sessionId).hotLog),
       scope: mode,
       isRemote: mode === 'shared',
       faults: slot.ordering,
       severance,
+      freezer: slot.freezer,
       dice: dice.for('ordering'),
       trace,
+      onAdmitting: (sessionId, clientId) => this.session(sessionId).onAdmitting(slot, clientId),
+      onAccepted: (sessionId, clientId) => this.session(sessionId).onAccepted(slot, clientId),
       onRelease: (sessionId) => {
         slot.open.delete(sessionId);
         trace.count('sessions let go');
@@ -170,12 +188,14 @@ export class World {
       store: parts.keptIn,
       faults: slot.store,
       severance,
+      freezer: slot.freezer,
       dice: dice.for('store'),
       trace,
       onSaved: (saves, results) => this.#onCommitted(saves, results, fencedHere),
-      onEpochOpened: (sessionId) => {
+      onEpochOpened: (sessionId, epoch) => {
         this.session(sessionId).epochsOpened += 1;
         trace.count('epochs');
+        trace.note(`${name} opens epoch ${epoch} of ${sessionId}`);
         if (mode === 'process' && fencedHere.has(sessionId)) {
           trace.violated('fencing', `${name} was fenced and opened ${sessionId} again`);
         }
@@ -186,7 +206,7 @@ export class World {
       createFlow: parts.createFlow,
       config: { ...config, flowSecret: SECRET },
       store: parts.store(store),
-      ordering: parts.ordering(ordering),
+      ordering,
       severance,
       log: trace.logger(name),
       hooks: {
@@ -200,7 +220,7 @@ export class World {
     });
     await instance.start();
     slot.instance = instance;
-    for (const probe of slot.probes) probe.attach(instance.port);
+    for (const probe of slot.probes) if (probed.includes(probe.sessionId)) probe.attach(instance.port);
     return instance;
   }
 
@@ -272,7 +292,8 @@ export class World {
   }
 
   #portFor(dice: Dice): number | null {
-    const ready = this.plan.mode === 'process' ? [this.activeSlot] : this.serving;
+    const only = this.plan.mode === 'process' ? this.activeSlot : this.onlySlot;
+    const ready = only ? [only] : this.serving;
     const ports = ready.flatMap(({ instance }) => (instance?.isServing ? [instance.port] : []));
     return ports.length === 0 ? null : dice.pick(ports);
   }
@@ -316,6 +337,7 @@ export class World {
   /** Everything works from now on. */
   heal(): void {
     for (const slot of this.slots) {
+      slot.freezer.thaw();
       Object.assign(slot.ordering, noOrderingFaults());
       Object.assign(slot.store, noStoreFaults());
       for (const probe of slot.probes) probe.stay();
