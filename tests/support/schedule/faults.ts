@@ -14,8 +14,19 @@ const OUTAGE_MS = { least: 2, most: 60 };
 const SAVING_DEADLINE_MS = 4_000;
 /** Time for a server to open the session again, and for its readers to hear of it. */
 const STAYING_MS = 80;
+/** Several audits: so soon a new epoch begins when a hot log has vanished. */
+const NEW_EPOCH_MS = 2_000;
+
 /** Time for more than one reply to be lost. */
 const LOSING_MS = 30;
+
+/** An author on the way to another server. */
+interface LedAway {
+  author: Author | null;
+  hasLedToNewEpoch(): boolean;
+  /** The hot log had vanished before, and its new epoch begun. */
+  isTooLate(): boolean;
+}
 
 /** Makes planned faults happen: each waits for its chance, counts that it really happened, and is over when its promise resolves. */
 export class Faults {
@@ -359,14 +370,34 @@ export class Faults {
 
   /**
    * A client comes to another server with an entry that this one has not heard of and the store does not have. Before the server's
-   * request reaches the order, the hot log is gone and a new epoch has begun, on a history with the entry (EO7).
+   * request reaches the order, the hot log is gone and a new epoch has begun, on a history with the entry (EO7). Where another fault
+   * was quicker, and the hot log gone already, another client is waited for.
    */
   async #admitLate(session: Session): Promise<void> {
+    const { slots } = this.#world;
+    for (const { ordering } of slots) ordering.isMute = true;
+    let led = this.#leadAway(session);
+    await this.#eventually('a late admission, and another epoch', () => {
+      if (led.hasLedToNewEpoch()) return;
+      const seen = led.author?.describe() ?? 'nobody was led away';
+      if (led.isTooLate()) led = this.#leadAway(session);
+      throw new Error(seen);
+    });
+    this.#world.onlySlot = null;
+    for (const { ordering } of slots) Object.assign(ordering, { isMute: false, isLate: false });
+    this.#note('all hear of each other again');
+  }
+
+  /** Waits for an entry, and leads its author from the server that has it to another one. */
+  #leadAway(session: Session): LedAway {
     const world = this.#world;
     const { sessionId, hotLog } = session;
-    let epochsThen = Number.POSITIVE_INFINITY;
-    let led: Author | null = null;
-    for (const { ordering } of world.slots) ordering.isMute = true;
+    let vanished: { readonly epochsThen: number; readonly at: number } | null = null;
+    const led: LedAway = {
+      author: null,
+      hasLedToNewEpoch: () => vanished !== null && session.epochsOpened > vanished.epochsThen,
+      isTooLate: () => vanished !== null && performance.now() - vanished.at > NEW_EPOCH_MS,
+    };
     session.onAccepted = (old, clientId) => {
       const author = world.authors.find((each) => each.clientIdIn(sessionId) === clientId);
       const next = world.serving.find((slot) => slot !== old);
@@ -375,7 +406,7 @@ export class Faults {
       old.store.isStalled = true;
       next.ordering.isLate = true;
       world.onlySlot = next;
-      led = author;
+      led.author = author;
       author.proxy.cut();
       this.#note(`${author.name} is led to server-${next.index}`);
       session.onAdmitting = (slot, admitted) => {
@@ -383,17 +414,12 @@ export class Faults {
         if (slot !== next || admitted !== (author.clientIdIn(sessionId) ?? admitted)) return;
         session.onAdmitting = () => {};
         old.store.isStalled = false;
-        epochsThen = session.epochsOpened;
+        vanished = { epochsThen: session.epochsOpened, at: performance.now() };
         void hotLog.vanish();
         this.#note(`the hot log of ${sessionId} vanishes before ${author.name} is admitted there`);
       };
     };
-    await this.#eventually('a late admission, and another epoch', () => {
-      if (session.epochsOpened <= epochsThen) throw new Error(led?.describe() ?? 'nobody was led away');
-    });
-    world.onlySlot = null;
-    for (const { ordering } of world.slots) Object.assign(ordering, { isMute: false, isLate: false });
-    this.#note('all hear of each other again');
+    return led;
   }
 
   async #refuseSaves(slots: readonly Slot[], refuses: 'written' | 'unwritten', ms: number): Promise<void> {

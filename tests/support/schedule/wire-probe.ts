@@ -106,16 +106,20 @@ export class WireProbe {
     const isUp = (): boolean => socket === this.#socket && socket.connected;
     while (isUp()) {
       if (this.#isPaused || !(await this.#join(socket))) {
+        // Who has joined, and not come to the end of the pages, is there all the same.
+        if (this.#isPaused) await this.#leave(socket);
         await elapsed(RETRY_MS);
         continue;
       }
       const leavesAt = performance.now() + this.#dice.between(STAY_MS.least, STAY_MS.most);
       const stays = (): boolean => this.#isStaying || (!this.#isPaused && performance.now() < leavesAt);
       while (isUp() && this.#isSeated && stays()) await elapsed(RETRY_MS);
-      if (isUp() && this.#isSeated) {
-        await this.#ask(socket, 'session:leave', { sessionId: this.sessionId }, () => this.#unseat());
-      }
+      if (isUp() && this.#isSeated) await this.#leave(socket);
     }
+  }
+
+  async #leave(socket: Socket): Promise<void> {
+    await this.#ask(socket, 'session:leave', { sessionId: this.sessionId }, () => this.#unseat());
   }
 
   /** Joins and reads page by page. False: it did not come to the end. */
