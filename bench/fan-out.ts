@@ -81,7 +81,7 @@ async function measureSystem(
   const server = await MeasuredServer.start(system, { nodeFlags });
   const crowd = new Crowd(updates);
   try {
-    await crowd.connect(system, server.port, sizes);
+    await crowd.connect(system, [server.port], sizes);
     await crowd.type({ perSecond: Math.max(...sizes.rates), durationMs: sizes.warmUpMs });
     const measurements: Measurement[] = [];
     for (const rate of sizes.rates) {

@@ -1,6 +1,6 @@
 import { elapse } from './harness/deadline';
 import type { Report } from './harness/report';
-import { MeasuredServer, SYSTEMS, type SystemName } from './harness/server';
+import { MeasuredServer, SYSTEMS, type SingleSystemName } from './harness/server';
 import { median } from './harness/statistics';
 import { connectEditor } from './load/editor';
 import { connectToFlow } from './load/flow-editor';
@@ -36,16 +36,20 @@ interface Closable {
 /** Brings `count` of something into being on a server. */
 type Grow = (port: number, count: number, from: number) => Promise<readonly Closable[]>;
 
-const GROWTHS: ReadonlyArray<{ what: string; system: SystemName; grow: Grow; count: (sizes: MemorySizes) => number }> =
-  [
-    ...SYSTEMS.map((system) => ({
-      what: `idle connection, ${system}`,
-      system,
-      grow: (port: number, count: number, from: number) => each(count, (index) => idle(system, port, from + index)),
-      count: ({ connections }: MemorySizes) => connections,
-    })),
-    { what: 'open session, Flow', system: 'Flow', grow: openSessions, count: ({ sessions }) => sessions },
-  ];
+const GROWTHS: ReadonlyArray<{
+  what: string;
+  system: SingleSystemName;
+  grow: Grow;
+  count: (sizes: MemorySizes) => number;
+}> = [
+  ...SYSTEMS.map((system) => ({
+    what: `idle connection, ${system}`,
+    system,
+    grow: (port: number, count: number, from: number) => each(count, (index) => idle(system, port, from + index)),
+    count: ({ connections }: MemorySizes) => connections,
+  })),
+  { what: 'open session, Flow', system: 'Flow', grow: openSessions, count: ({ sessions }) => sessions },
+];
 
 export async function memory(sizes: MemorySizes): Promise<Report> {
   const growths: Growth[] = [];
@@ -80,7 +84,7 @@ export async function memory(sizes: MemorySizes): Promise<Report> {
 }
 
 async function measure(
-  system: SystemName,
+  system: SingleSystemName,
   grow: Grow,
   count: number,
   settleMs: number,
@@ -112,7 +116,7 @@ async function each(count: number, make: (index: number) => Promise<Closable>): 
   return made;
 }
 
-function idle(system: SystemName, port: number, index: number): Promise<Closable> {
+function idle(system: SingleSystemName, port: number, index: number): Promise<Closable> {
   switch (system) {
     case 'ws relay':
       return connectEditor(system, { port, room: `room-${index}`, index, authors: new Map() });

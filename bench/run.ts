@@ -5,6 +5,8 @@ import { existsSync, rmSync } from 'node:fs';
 import { FAN_OUT, fanOut } from './fan-out';
 import { JOIN, join } from './join';
 import { MEMORY, memory } from './memory';
+import { ORDERING, ordering } from './ordering';
+import { REDIS, redis } from './redis';
 import { SESSIONS, sessions } from './sessions';
 import { describeMachine } from './harness/machine';
 import { FLOW_ENTRY, scratchDirectory } from './harness/paths';
@@ -48,6 +50,24 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     quick: () => memory({ connections: 20, sessions: 20, rounds: 1, settleMs: 50 }),
   },
   join: { run: () => join(JOIN), quick: () => join({ edits: 1_000 }) },
+  ordering: {
+    run: () => ordering(ORDERING),
+    quick: () => ordering({ sessions: 2, atOnce: [1, 2], rounds: 1, measureMs: 200 }),
+  },
+  redis: {
+    run: () => redis(REDIS),
+    quick: () =>
+      redis({
+        instances: 2,
+        sessions: 2,
+        clientsPerSession: 2,
+        rate: 50,
+        rounds: 1,
+        warmUpMs: 100,
+        measureMs: 300,
+        settleMs: 50,
+      }),
+  },
 };
 
 async function main(args: readonly string[]): Promise<void> {

@@ -16,6 +16,11 @@ export function pinnedNode(args: readonly string[]): [command: string, args: str
   return cores ? ['taskset', ['-c', cores.server, process.execPath, ...args]] : [process.execPath, [...args]];
 }
 
+/** The command on all cores; what a pinned process starts would be on its core alone. */
+export function roaming(command: string, args: readonly string[]): [command: string, args: string[]] {
+  return cores ? ['taskset', ['-c', `${cores.server},${cores.load}`, command, ...args]] : [command, [...args]];
+}
+
 /** Of the cores this process may use, the first two; undefined without Linux, taskset or a second core. */
 function twoCores(): { readonly server: string; readonly load: string } | undefined {
   if (process.platform !== 'linux' || spawnSync('taskset', ['--version'], { stdio: 'ignore' }).status !== 0) return;

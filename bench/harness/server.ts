@@ -6,11 +6,14 @@ import path from 'node:path';
 import { buildSync } from 'esbuild';
 import { within } from './deadline';
 import { BENCH, FLOW_ENTRY, scratchDirectory } from './paths';
-import { pinnedNode } from './pinning';
+import { pinnedNode, roaming } from './pinning';
 import type { Answer, Question } from './probe-protocol';
 
 export const SYSTEMS = ['ws relay', 'Socket.IO relay', 'Flow'] as const;
-export type SystemName = (typeof SYSTEMS)[number];
+/** Two processes each, with a Redis between them. */
+export const SYSTEMS_ON_REDIS = ['Socket.IO relay with redis-adapter', 'Flow on Redis'] as const;
+export type SingleSystemName = (typeof SYSTEMS)[number];
+export type SystemName = SingleSystemName | (typeof SYSTEMS_ON_REDIS)[number];
 
 export type Usage = Omit<Answer, 'id'>;
 
@@ -30,12 +33,19 @@ export class MeasuredServer {
 
   static async start(
     system: SystemName,
-    options: { env?: Record<string, string>; nodeFlags?: readonly string[]; documents?: string } = {},
+    options: {
+      env?: Record<string, string>;
+      nodeFlags?: readonly string[];
+      documents?: string;
+      /** Has no core to itself: there are more servers than cores. */
+      isRoaming?: boolean;
+    } = {},
   ): Promise<MeasuredServer> {
-    const { env = {}, nodeFlags = [] } = options;
+    const { env = {}, nodeFlags = [], isRoaming = false } = options;
     const documents = options.documents ?? makeDocumentDirectory();
     const port = await freePort();
-    const [command, args] = pinnedNode([...nodeFlags, '--require', compiled('harness/probe.ts'), entryOf(system)]);
+    const nodeArgs = [...nodeFlags, '--require', compiled('harness/probe.ts'), entryOf(system)];
+    const [command, args] = isRoaming ? roaming(process.execPath, nodeArgs) : pinnedNode(nodeArgs);
     const child = spawn(command, args, {
       // Not this process's environment: what the tools around the benchmark set is not part of the question.
       env: {
@@ -92,7 +102,10 @@ function entryOf(system: SystemName): string {
       return compiled('relays/ws-relay.ts');
     case 'Socket.IO relay':
       return compiled('relays/socketio-relay.ts');
+    case 'Socket.IO relay with redis-adapter':
+      return compiled('relays/socketio-redis-relay.ts');
     case 'Flow':
+    case 'Flow on Redis':
       return FLOW_ENTRY;
   }
 }
@@ -111,7 +124,7 @@ function compiled(file: string): string {
   return outfile;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -48,9 +48,10 @@ export class Crowd {
     this.#updates = updates;
   }
 
+  /** `ports`: of the instances; the clients of each room are spread over them. */
   async connect(
     system: SystemName,
-    port: number,
+    ports: readonly number[],
     { sessions, clientsPerSession }: { sessions: number; clientsPerSession: number },
   ): Promise<void> {
     for (let index = 0; index < sessions; index += 1) {
@@ -61,6 +62,7 @@ export class Crowd {
       const watcher = index % clientsPerSession;
       for (let seat = 0; seat < clientsPerSession; seat += 1) {
         const watch = seat === watcher ? { onEdit: this.#watch(room, seat) } : {};
+        const port = ports[seat % ports.length] ?? 0;
         const editor = await connectEditor(system, { port, room: `room-${index}`, index: seat, authors, ...watch });
         const updates = this.#updates[this.#members.length] ?? [];
         const due = new Float64Array(updates.length);

@@ -37,8 +37,10 @@ export function connectEditor(system: SystemName, seat: Seat): Promise<Editor> {
     case 'ws relay':
       return connectWs(seat);
     case 'Socket.IO relay':
+    case 'Socket.IO relay with redis-adapter':
       return connectSocketIo(seat);
     case 'Flow':
+    case 'Flow on Redis':
       return connectFlow(seat);
   }
 }

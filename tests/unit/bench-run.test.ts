@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 const ROOT = path.join(__dirname, '../..');
 const TSX = path.join(ROOT, 'node_modules/tsx/dist/cli.mjs');
-/** All benchmarks together take some fifteen seconds alone on a machine. */
+/** All benchmarks together take some twenty-five seconds alone on a machine. */
 const DEADLINE_MS = 120_000;
 
 const bench = (...args: string[]): Promise<{ stdout: string; stderr: string }> =>
@@ -17,8 +17,10 @@ test(
   'every benchmark runs, checks what came, and prints a table',
   async () => {
     const { stdout } = await bench('--quick');
-    for (const name of ['fan-out', 'sessions', 'memory', 'join']) expect(stdout).toContain(`### ${name} (quick`);
-    for (const system of ['ws relay', 'Socket.IO relay', 'Flow']) expect(stdout).toContain(`\n| ${system} | `);
+    for (const name of ['fan-out', 'sessions', 'memory', 'join', 'ordering', 'redis'])
+      expect(stdout).toContain(`### ${name} (quick`);
+    for (const system of ['ws relay', 'Socket.IO relay', 'Flow', 'Socket.IO relay with redis-adapter', 'Flow on Redis'])
+      expect(stdout).toContain(`\n| ${system} | `);
     expect(stdout).toContain('Checked: every edit reached every client of its session');
     expect(stdout).toContain('Checked: every joined and every read text equals the one that was typed.');
     expect(stdout).toMatch(/Node v\d+\.\d+\.\d+\. Commit /);
@@ -30,6 +32,6 @@ test(
 test('an unknown benchmark is named, with the ones there are', async () => {
   await expect(bench('fanout')).rejects.toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('no benchmark fanout; there are fan-out, sessions, memory, join'),
+    stderr: expect.stringContaining('no benchmark fanout; there are fan-out, sessions, memory, join, ordering, redis'),
   });
 });
