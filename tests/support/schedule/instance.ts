@@ -65,7 +65,7 @@ export class Instance {
     if (this.#severance.isSevered) return;
     this.#severance.sever();
     this.#http.close();
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) socket.destroy();
     this.#ended = Promise.all([this.#ended, this.#flow.stop()]);
   }
 

@@ -104,7 +104,7 @@ export class TcpProxy {
     const port = this.#blocks > 0 ? null : this.#target();
     if (port === null) {
       client.on('error', () => {});
-      client.resetAndDestroy();
+      client.destroy();
       return;
     }
     const wire = new Wire(this, client, port, this.#now, () => this.#wires.delete(wire));
@@ -153,8 +153,8 @@ class Wire {
 
   cut(): void {
     for (const way of this.#ways) way.stop();
-    this.#client.resetAndDestroy();
-    this.#server.resetAndDestroy();
+    this.#client.destroy();
+    this.#server.destroy();
   }
 }
 
