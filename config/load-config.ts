@@ -3,17 +3,10 @@ import { hostname } from 'node:os';
 import { contradictions } from './contradictions';
 import { redisSettingsOf, type RedisSettings } from './redis-settings';
 import { type SettingName, type Settings, secretSettings, settingNames, settings, variableOf } from './schema';
+import type { Backend, RedisFlag, ServiceName } from './services';
 
 /** The variables a configuration is read from: `process.env`, or a test's own. */
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Which implementation a service runs on. */
-export type Backend = 'memory' | 'redis';
-
-/** The services a flag can move, by the names /health and /ws/stats use. */
-export type ServiceName = 'websockets' | 'collaboration' | 'eventOrdering';
-
-type RedisFlag = 'useRedisWebsockets' | 'useRedisCollaboration' | 'useRedisEventOrdering';
 
 /** Read into `redis`. */
 type RedisSetting = Extract<SettingName, `redis${string}`>;

@@ -1,6 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Router } from 'express';
 import { loadConfig, type Config } from '../config/load-config';
+import { backendLine, serviceNames } from '../config/services';
 import type { Authenticate, Authorize } from './access/access';
 import { openAuthenticate, openAuthorize } from './access/open-access';
 import { createFlowContainer } from './container';
@@ -152,17 +153,9 @@ function guarded<Event>(hook: ((event: Event) => void) | undefined, log: Logger)
   };
 }
 
-/** What an operator looks for first after changing a flag. */
-const LOG_NAMES = {
-  websockets: 'WebSocket Manager',
-  collaboration: 'Collaboration Service',
-  eventOrdering: 'Event Ordering Service',
-} as const;
-
 function logBackends({ backends }: Config, log: Logger): void {
-  for (const service of ['websockets', 'collaboration', 'eventOrdering'] as const) {
+  for (const service of serviceNames) {
     const backend = backends[service];
-    const line = backend === 'redis' ? '✅ [RedisDI] Using Redis' : 'ℹ️ [RedisDI] Using in-memory';
-    log.info({ service, backend }, `${line} ${LOG_NAMES[service]}`);
+    log.info({ service, backend }, backendLine(service, backend));
   }
 }

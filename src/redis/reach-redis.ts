@@ -1,4 +1,5 @@
-import type { Config, ServiceName } from '../../config/load-config';
+import type { Config } from '../../config/load-config';
+import type { ServiceName } from '../../config/services';
 import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import { Telemetry } from '../telemetry/telemetry';

@@ -1,6 +1,7 @@
 import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { eventually } from './eventually';
 import { type Ended, type Processes, ROOT, type Variables } from './server-process';
 
 const PM2 = join(ROOT, 'node_modules/pm2/bin/pm2');
@@ -78,13 +79,14 @@ export class Pm2 {
     return (await Promise.all(files.map((file) => readFile(join(logs, file), 'utf8')))).join('');
   }
 
-  /** Ends the daemon and everything it runs. */
+  /** Ends the daemon and everything it runs; rejects when a process of theirs is left. */
   async kill(): Promise<void> {
     await this.#run(['kill']);
+    await eventually('nothing is left of pm2', async () => expect(await this.alive()).toEqual([]));
   }
 
-  /** Ids of the daemon's process and of all it has started that is still there. */
-  async left(): Promise<number[]> {
+  /** Ids of the daemon's process and of all that it has started. */
+  async alive(): Promise<number[]> {
     const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
     const ours = await Promise.all(pids.map((pid) => this.#isOurs(pid)));
     return pids.filter((_, index) => ours[index]);

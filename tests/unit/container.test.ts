@@ -1,9 +1,20 @@
 import { createServer } from 'node:http';
-import { loadConfig, type Config } from '../../config/load-config';
+import { loadConfig, type Config, type Environment } from '../../config/load-config';
+import { settingNames, settings, variableOf } from '../../config/schema';
+import { backendLine, type ServiceName, serviceNames, services } from '../../config/services';
 import { openAuthenticate, openAuthorize } from '../../src/access/open-access';
 import { createFlowContainer, type Given } from '../../src/container';
+import { MemoryWebSocketManager } from '../../src/connections/memory-websocket-manager';
+import { RedisWebSocketManager } from '../../src/connections/redis-websocket-manager';
 import { silentLogger } from '../../src/lib/logger';
 import { MemoryEventOrdering } from '../../src/ordering/memory-event-ordering';
+import { MemorySaveDuty } from '../../src/ordering/memory-save-duty';
+import { RedisEventOrdering } from '../../src/ordering/redis-event-ordering';
+import { RedisSaveDuty } from '../../src/ordering/redis-save-duty';
+import { MemoryCollaborationService } from '../../src/sessions/memory-collaboration-service';
+import { MemoryParticipants } from '../../src/sessions/memory-participants';
+import { RedisCollaborationService } from '../../src/sessions/redis-collaboration-service';
+import { RedisParticipants } from '../../src/sessions/redis-participants';
 import { LmdbDocumentStore } from '../../src/storage/lmdb/lmdb-document-store';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
 import { ManualClock } from '../support/manual-clock';
@@ -27,10 +38,59 @@ function containerWith(config: Partial<Config>, given: Partial<Given> = {}) {
   });
 }
 
-test.each(['memory', 'lmdb'] as const)(
-  'with store %s every registration resolves, to the same thing each time',
-  async (documentStore) => {
-    const container = containerWith({ documentStore });
+const env = (onRedis: readonly ServiceName[]): Environment =>
+  Object.fromEntries(serviceNames.map((name) => [variableOf(services[name].flag), String(onRedis.includes(name))]));
+
+/** Every set of services that may be on Redis together. */
+const combinations = serviceNames.reduce<ServiceName[][]>(
+  (sets, name) => sets.flatMap((set) => [set, [...set, name]]),
+  [[]],
+);
+const stores = settings.shape.documentStore.unwrap().options;
+const table = stores.flatMap((store) =>
+  combinations.map((onRedis) => ({ store, onRedis, what: onRedis.join(', ') || 'nothing' })),
+);
+
+/** Who stands behind each service, and what the log says of it. */
+const BACKENDS = {
+  websockets: {
+    resolve: ({ sockets }) => [sockets],
+    memory: [MemoryWebSocketManager],
+    redis: [RedisWebSocketManager],
+    lines: ['ℹ️ [RedisDI] Using in-memory WebSocket Manager', '✅ [RedisDI] Using Redis WebSocket Manager'],
+  },
+  collaboration: {
+    resolve: ({ collaboration, participants }) => [collaboration, participants],
+    memory: [MemoryCollaborationService, MemoryParticipants],
+    redis: [RedisCollaborationService, RedisParticipants],
+    lines: ['ℹ️ [RedisDI] Using in-memory Collaboration Service', '✅ [RedisDI] Using Redis Collaboration Service'],
+  },
+  eventOrdering: {
+    resolve: ({ ordering, saveDuty }) => [ordering, saveDuty],
+    memory: [MemoryEventOrdering, MemorySaveDuty],
+    redis: [RedisEventOrdering, RedisSaveDuty],
+    lines: ['ℹ️ [RedisDI] Using in-memory Event Ordering Service', '✅ [RedisDI] Using Redis Event Ordering Service'],
+  },
+} as const satisfies Record<ServiceName, Expected>;
+
+interface Expected {
+  readonly resolve: (cradle: ReturnType<typeof containerWith>['cradle']) => readonly object[];
+  readonly memory: readonly unknown[];
+  readonly redis: readonly unknown[];
+  readonly lines: readonly [memory: string, redis: string];
+}
+
+test('every flag moves one service', () => {
+  const flags = settingNames.filter((name) => name.startsWith('useRedis'));
+  expect(flags.sort()).toEqual(serviceNames.map((name) => services[name].flag as string).sort());
+  expect([...serviceNames].sort()).toEqual(Object.keys(services).sort());
+});
+
+test.each(table)(
+  'with store $store and on Redis: $what, every registration resolves, to the same thing each time and to what the log says',
+  async ({ store, onRedis }) => {
+    const config = loadConfig({ ...env(onRedis), DOCUMENT_STORE: store });
+    const container = containerWith(config);
     const names = Object.keys(container.registrations);
     expect(names.length).toBeGreaterThan(15);
     for (const name of names) {
@@ -38,6 +98,14 @@ test.each(['memory', 'lmdb'] as const)(
       expect(resolved).toBeDefined();
       expect(container.resolve(name)).toBe(resolved);
     }
+    for (const name of serviceNames) {
+      const { resolve, lines, ...backends } = BACKENDS[name];
+      const backend = onRedis.includes(name) ? 'redis' : 'memory';
+      expect(config.backends[name]).toBe(backend);
+      expect(resolve(container.cradle).map((service) => service.constructor)).toEqual(backends[backend]);
+      expect(backendLine(name, backend)).toBe(lines[backend === 'redis' ? 1 : 0]);
+    }
+    expect(container.cradle.store.kind).toBe(store);
     await container.cradle.io.close();
   },
 );
