@@ -143,6 +143,7 @@ export function createFlowContainer(given: Given) {
           auditIntervalMs: config.auditIntervalMs,
           idleMs: config.sessionIdleMs,
           participantLeaseMs: config.participantLeaseMs,
+          touchIntervalMs: config.redis.sessionTtlMs / TOUCHES_PER_TTL,
           onSessionOpened: given.onSessionOpened,
         });
       }).singleton(),
@@ -170,6 +171,8 @@ export function createFlowContainer(given: Given) {
 }
 
 const MS_PER_DAY = 86_400_000;
+/** Two may fail before what Redis shows of an open session ends. */
+const TOUCHES_PER_TTL = 3;
 
 /** What the registrations above resolve to. Written out, because they refer to each other. */
 interface Cradle {

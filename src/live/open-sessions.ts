@@ -21,6 +21,8 @@ interface OpenSessionsOptions {
   /** A session without a connection is closed after this time (DL8). */
   readonly idleMs: number;
   readonly participantLeaseMs: number;
+  /** How often the sessions that are open here are said to be in use. */
+  readonly touchIntervalMs: number;
   readonly onSessionOpened?: ((session: SessionInfo) => void) | undefined;
 }
 
@@ -47,10 +49,11 @@ export class OpenSessions {
   }
 
   start(): void {
-    const { auditIntervalMs, participantLeaseMs, services } = this.#options;
+    const { auditIntervalMs, participantLeaseMs, touchIntervalMs, collaboration, services } = this.#options;
     this.#every(auditIntervalMs, () => this.#audit());
     this.#every(auditIntervalMs, () => this.#closeIdle());
     this.#every(participantLeaseMs / 3, () => this.#renewLeases());
+    this.#every(touchIntervalMs, () => collaboration.touch([...this.#open.keys()]));
     if (services.ordering.scope === 'shared') this.#every(ORPHAN_INTERVAL_MS, () => this.#takeUpSaving());
   }
 

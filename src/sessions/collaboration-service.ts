@@ -34,4 +34,7 @@ export interface CollaborationService {
 
   /** From now on the session cannot be joined; its history is kept. Rejects with SESSION_NOT_FOUND. */
   close(sessionId: string): Promise<void>;
+
+  /** These sessions are in use: what a backend shows of them must not end. Resolves also when that failed; it is asked again. */
+  touch(sessionIds: readonly string[]): Promise<void>;
 }

@@ -67,6 +67,8 @@ export class MemoryCollaborationService implements CollaborationService {
     return record;
   }
 
+  async touch(): Promise<void> {}
+
   #recordOf({ sessionId, title, format, createdBy }: SessionDraft): SessionRecord {
     const now = this.#clock.now();
     return {

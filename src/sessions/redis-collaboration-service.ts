@@ -97,6 +97,20 @@ export class RedisCollaborationService implements CollaborationService {
     await this.#show(sessionId);
   }
 
+  async touch(sessionIds: readonly string[]): Promise<void> {
+    try {
+      const keys = sessionIds.map((sessionId) => this.#keys.session(sessionId));
+      const touched = await this.#redis.askMany(
+        'touch sessions',
+        keys.map((key) => (to) => to.pexpire(key, this.#ttlMs)),
+      );
+      this.#outage.worked();
+      for (const [index, sessionId] of sessionIds.entries()) if (touched[index] === 0) await this.#show(sessionId);
+    } catch (fault) {
+      this.#outage.failed(fault);
+    }
+  }
+
   async #refresh({ sessionId, updatedAt }: SessionInfo): Promise<void> {
     if (this.#refreshing.has(sessionId)) return;
     this.#refreshing.add(sessionId);

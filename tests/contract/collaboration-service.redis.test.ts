@@ -44,6 +44,7 @@ async function startNodes(backend: RedisBackend) {
           rename: (sessionId, title) => records.rename(sessionId, title),
           duplicate: (sourceId, draft) => records.duplicate(sourceId, draft),
           close: (sessionId) => records.close(sessionId),
+          touch: () => records.touch(),
           ...own,
         },
         redis: one.redis,
@@ -109,6 +110,20 @@ describe.each(REDIS_KINDS)('on Redis (%s)', (kind) => {
       await eventually('it lasts', async () => expect(await nodes.timeLeft('notes')).toBeGreaterThan(TTL_MS / 2));
       await backendOf().pass(nodes.redis, TTL_MS);
       expect(await nodes.view('notes')).toEqual({});
+    });
+
+    test('it lasts while the session is open, and is there again when it was lost; a closed one has none', async () => {
+      const made = await nodes.one.create(notes);
+      await nodes.one.create({ ...notes, sessionId: 'lost' });
+      await nodes.one.create({ ...notes, sessionId: 'closed' });
+      await backendOf().pass(nodes.redis, TTL_MS / 2);
+      await nodes.hide('lost');
+      await nodes.other.close('closed');
+      await nodes.one.touch(['notes', 'lost', 'closed']);
+      expect(await nodes.timeLeft('notes')).toBeGreaterThan(TTL_MS / 2);
+      expect(await nodes.timeLeft('lost')).toBeGreaterThan(TTL_MS / 2);
+      expect(await nodes.view('notes')).toEqual(shown(made));
+      expect(await nodes.view('closed')).toEqual({});
     });
 
     test('a session whose view has ended is shown again when it is used, and one that nobody made is not', async () => {
