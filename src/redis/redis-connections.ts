@@ -39,13 +39,19 @@ interface RedisConnectionsOptions {
   readonly telemetry: Telemetry;
 }
 
+/** An outage of one connection. */
+interface Loss {
+  attempts: number;
+  isCauseTold: boolean;
+}
+
 /** Makes all connections to Redis, one per role, says how they are, and closes them. */
 export class RedisConnections {
   readonly #options: RedisConnectionsOptions;
   readonly #where: string;
   readonly #clients = new Map<Role, RedisClient>();
-  /** Roles whose connection is lost right now; one line per outage. */
-  readonly #lost = new Map<Role, number>();
+  /** Roles whose connection is lost right now. */
+  readonly #lost = new Map<Role, Loss>();
   readonly #lastFaults = new Map<Role, unknown>();
   #isStopping = false;
   #latencyMs: number | undefined;
@@ -266,29 +272,35 @@ export class RedisConnections {
     return Math.round(longest * (1 - RETRY_JITTER * Math.random()));
   }
 
-  /** One line when a connection is lost, one when it is back, however often it was tried in between. */
+  /** One line when a connection is lost, one with the cause, and one when it is back, however often it was tried in between. */
   #watch(role: Role, client: RedisClient): void {
     const { log } = this.#options;
     client.on('error', (cause: unknown) => {
-      const attempts = this.#lost.get(role) ?? 0;
-      this.#lost.set(role, attempts + 1);
+      const loss = this.#lossOf(role);
       this.#lastFaults.set(role, cause);
       const { kind, message } = explain(cause, this.#where);
-      log[attempts === 0 ? 'error' : 'debug']({ role, kind, redis: this.#where }, message);
+      log[loss.isCauseTold ? 'debug' : 'error']({ role, kind, redis: this.#where }, message);
+      loss.isCauseTold = true;
     });
     client.on('reconnecting', (delayMs: number) => {
-      const attempts = this.#lost.get(role) ?? 0;
-      this.#lost.set(role, attempts + 1);
-      log[attempts === 0 ? 'warn' : 'debug'](
+      const loss = this.#lossOf(role);
+      loss.attempts += 1;
+      log[loss.attempts === 1 ? 'warn' : 'debug'](
         { role, delayMs, redis: this.#where },
         'Redis connection lost, reconnecting',
       );
     });
     client.on('ready', () => {
-      const attempts = this.#lost.get(role);
+      const loss = this.#lost.get(role);
       this.#lost.delete(role);
-      if (attempts !== undefined) log.info({ role, attempts, redis: this.#where }, 'Redis is back');
+      if (loss) log.info({ role, attempts: loss.attempts, redis: this.#where }, 'Redis is back');
     });
+  }
+
+  #lossOf(role: Role): Loss {
+    const loss = this.#lost.get(role) ?? { attempts: 0, isCauseTold: false };
+    this.#lost.set(role, loss);
+    return loss;
   }
 
   /** What would only show later, and then as something else. */

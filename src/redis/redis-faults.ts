@@ -42,7 +42,7 @@ export function explain(cause: unknown, where: string): RedisFault {
   const said = rootOf(cause);
   const system = codeOf(said);
   if (UNREACHABLE.has(system)) {
-    const message = `Redis cannot be reached at ${where} (${system}). Is it running? Check REDIS_HOST and REDIS_PORT, or REDIS_URL.`;
+    const message = `Redis cannot be reached at ${where} (${said.message || system}). Is it running? Check REDIS_HOST and REDIS_PORT, or REDIS_URL.`;
     return { kind: system, message };
   }
   const kind = /^[A-Z]+(?= )/.exec(said.message)?.[0] ?? '';

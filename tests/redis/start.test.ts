@@ -37,7 +37,7 @@ describe('a Redis that cannot be used is told with what to change', () => {
   test('nobody listens', async () => {
     const port = await portToComeBackTo();
     expect(await refusal({ REDIS_HOST: '127.0.0.1', REDIS_PORT: String(port) })).toMatch(
-      /cannot be reached at 127\.0\.0\.1:\d+ \(ECONNREFUSED\)\. Is it running\? Check REDIS_HOST and REDIS_PORT/,
+      /cannot be reached at 127\.0\.0\.1:\d+ \(connect ECONNREFUSED 127\.0\.0\.1:\d+\)\. Is it running\? Check REDIS_HOST and REDIS_PORT/,
     );
   });
 
@@ -85,7 +85,7 @@ describe('with REDIS_FALLBACK=memory the server runs in memory, says so once, an
   ])('%s', async (_what, env, why) => {
     const server = await listening(await launch(env));
     const loud = server.lines.filter((line) => line.includes('using in-memory fallback'));
-    expect(loud).toEqual([expect.stringContaining(`[Redis] ${why}, using in-memory fallback`)]);
+    expect(loud).toEqual([expect.stringContaining(`"msg":"[Redis] ${why}, using in-memory fallback"`)]);
     expect(server.lines.join('\n')).toContain('ℹ️ [RedisDI] Using in-memory Event Ordering Service');
     const { status, body } = await ask(`${server.url}/health`, health);
     expect(status).toBe(200);
@@ -94,6 +94,23 @@ describe('with REDIS_FALLBACK=memory the server runs in memory, says so once, an
       services: { eventOrdering: { backend: 'memory', configured: 'redis', status: 'degraded' } },
       redis: { mode: 'none', status: 'unused' },
     });
+  });
+
+  test.each<[string, string[], Variables, RegExp]>([
+    ['a password is wanted, and none is set', ['--requirepass', 'hush'], {}, /set REDIS_PASSWORD/],
+    ['the password is wrong', ['--requirepass', 'hush'], { REDIS_PASSWORD: 'not-the-one' }, /check REDIS_PASSWORD/],
+    [
+      'a password is set, and Redis has none',
+      [],
+      { REDIS_PASSWORD: 'not-the-one' },
+      /REDIS_PASSWORD is set: leave it empty/,
+    ],
+  ])('%s: the same line has what to change', async (_what, args, env, remedy) => {
+    const redis = await startRedis(...args);
+    const server = await listening(await launch({ ...address(redis), ...env }));
+    const loud = server.lines.filter((line) => remedy.test(line));
+    expect(loud).toEqual([expect.stringContaining('"msg":"[Redis] Connection failed, using in-memory fallback"')]);
+    expect(loud.join()).not.toContain('not-the-one');
   });
 
   test('in production it does not start', async () => {
