@@ -91,7 +91,6 @@ test('a password that Redis does not know: what Redis says of it', async () => {
 test('Redis slow, full, gone and back: what it said itself, once, and not once per operation', async () => {
   const server = await start({ ...FLAGS, REDIS_URL: redis.url, REDIS_SLOW_MS: '50', REDIS_RETRY_DELAY: '100' });
   const cli = new Redis(redis.port, '127.0.0.1');
-  cli.on('error', () => {});
   const client = await WireClient.connect(server.url, { user: 'ada' });
   processes.onClean(async () => {
     cli.disconnect();
@@ -113,6 +112,7 @@ test('Redis slow, full, gone and back: what it said itself, once, and not once p
   expect(refusal.message).toContain("OOM command not allowed when used memory > 'maxmemory'");
   expect(refusal.message).toContain('raise its maxmemory');
   await cli.config('SET', 'maxmemory', '0');
+  cli.disconnect();
 
   await redis.kill();
   const refused = `connect ECONNREFUSED 127.0.0.1:${redis.port}`;
