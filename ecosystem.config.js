@@ -1,13 +1,14 @@
 // pm2 start ecosystem.config.js — run `npm run build` before.
 
-const { join } = require('node:path');
+const path = require('node:path');
 const { config: readEnvFile } = require('dotenv');
 const { stopDeadlineMs, killMarginMs } = require('./config/stop-deadline.json');
 
 // Read beside the environment, never into it: pm2 keeps the environment of the first start, where it would win over every later edit of
 // `.env`. The server reads the file itself, at each start.
+/** @type {Record<string, string>} */
 const inFile = {};
-readEnvFile({ quiet: true, path: join(__dirname, '.env'), processEnv: inFile });
+readEnvFile({ quiet: true, path: path.join(__dirname, '.env'), processEnv: inFile });
 const { STOP_DEADLINE_MS = inFile.STOP_DEADLINE_MS } = process.env;
 
 module.exports = {

@@ -10,7 +10,6 @@ import { RedisServer } from '../support/redis-server';
 import { ask, portToComeBackTo, Processes, type Variables } from '../support/server-process';
 import { readStore } from '../support/server-process-kills';
 import { demandOneText, gatherTypists, type Typist } from '../support/typist';
-import { WireClient } from '../support/wire-client';
 
 const processes = new Processes();
 let redis: RedisServer;
