@@ -9,6 +9,7 @@ import type { Awareness } from './awareness';
 import type { Feed } from './feed';
 import type { History } from './history';
 import type { Members } from './members';
+import type { Neighbours } from './neighbours';
 import type { OperationLimits } from './operations';
 import type { SavedPosition } from './saved-position';
 
@@ -30,6 +31,7 @@ interface Rooms {
   readonly saved: SavedPosition;
   readonly audience: Audience;
   readonly members: Members;
+  readonly neighbours: Neighbours;
   readonly awareness: Awareness;
   readonly info: () => SessionInfo;
   /** Throws where nothing is accepted. */
@@ -60,7 +62,7 @@ export class Joining {
     role: Role,
     respond: (reply: Replies['session:join']) => void,
   ): Promise<void> {
-    const { feed, history, admission, saved, audience, members, awareness, info } = this.#rooms;
+    const { feed, history, admission, saved, audience, members, neighbours, awareness, info } = this.#rooms;
     const { participants, limits } = this.#services;
     try {
       const client = await admission.admitClient(userId, request.client);
@@ -69,13 +71,14 @@ export class Joining {
       const way = await history.wayIn(feed.tail, request);
       if (way.resume !== 'continue') admission.demandNothingLost(request.have);
       const participant: Participant = { connectionId, clientId: client.clientId, userId, role };
-      const present = await participants.join(this.#sessionId, participant);
+      await neighbours.begin();
+      const since = await participants.join(this.#sessionId, participant);
       await this.#page(way.after, PAGE_ENTRIES, (page) => {
         if (!isAlive()) return;
         const { after: _, ...resume } = way;
         // Whom this client's new connection replaces hears by a batch, and not otherwise, what became of the last it sent.
         audience.announce();
-        members.add(participant);
+        members.add({ participant, since });
         audience.seat(connectionId, page);
         respond({
           session: info(),
@@ -87,7 +90,7 @@ export class Joining {
           entries: page.entries.map(toWireEntry),
           next: page.next,
           more: page.more,
-          participants: [...present],
+          participants: this.#everyone(),
           awareness: awareness.states(),
           limits: {
             operationBytes: limits.maxOperationBytes,
@@ -107,11 +110,10 @@ export class Joining {
     respond: (reply: Replies['operation:catch-up']) => void,
   ): Promise<void> {
     const { feed, saved, audience, members, awareness, info } = this.#rooms;
-    const { sockets, participants } = this.#services;
+    const { sockets } = this.#services;
     members.get(connectionId);
     // Who is seated already reads the past and goes on hearing what comes next.
     const isSeated = sockets.membersHere(this.#sessionId).has(connectionId);
-    const present = isSeated ? [] : await participants.list(this.#sessionId);
     await this.#page(after, limit ?? PAGE_ENTRIES, (page) => {
       members.get(connectionId);
       if (!isSeated) audience.seat(connectionId, page);
@@ -126,11 +128,20 @@ export class Joining {
           : {
               saved: { epoch: feed.tail.epoch, ...saved.mark },
               session: info(),
-              participants: [...present],
+              participants: this.#everyone(),
               awareness: awareness.states(),
             }),
       });
     });
+  }
+
+  /** On all instances, as far as is known here; what is heard later is told to the room. */
+  #everyone(): Participant[] {
+    const { members, neighbours } = this.#rooms;
+    const everyone = new Map<string, Participant>();
+    for (const { participant } of neighbours.members()) everyone.set(participant.connectionId, participant);
+    for (const { participant } of members.here.values()) everyone.set(participant.connectionId, participant);
+    return [...everyone.values()];
   }
 
   async #page(after: Mark, maxEntries: number, hand: (page: Page) => void): Promise<void> {

@@ -4,8 +4,9 @@ import type { Logger } from '../lib/logger';
 import type { HotLog } from '../ordering/event-ordering';
 import type { Entry } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
+import { JsonText } from '../protocol/json-text';
 import type { Mark, Position } from '../protocol/positions';
-import type { ClientCredentials, Participant, Replies, Requests, Role, SessionInfo } from '../protocol/schemas';
+import type { ClientCredentials, Replies, Requests, Role, SessionInfo } from '../protocol/schemas';
 import { Admission } from './admission';
 import { Audience } from './audience';
 import { Awareness } from './awareness';
@@ -14,12 +15,20 @@ import { History } from './history';
 import { Joining, type Joiner } from './joining';
 import type { LiveServices } from './live-services';
 import { Members } from './members';
+import { Neighbours } from './neighbours';
 import { openSession, type Opened } from './opening';
 import { encodeJsonValue } from './operations';
 import { demandWriter, Placement, type Speaker } from './placement';
 import { SavedPosition } from './saved-position';
 import { SessionSaving } from './session-saving';
 import { demandOpen, drained, type ClosedReason, type SessionState } from './session-state';
+
+/** What becomes of an open session concerns whoever keeps the open sessions. */
+export interface OpenSessionListener {
+  onClosed(session: OpenSession, reason: ClosedReason): void;
+  /** Another instance says that the record of the session is another one, or closed; or it may have said so unheard. */
+  onRecordChanged(session: OpenSession): void;
+}
 
 const REOPEN_BACKOFF = { firstMs: 50, ceilingMs: 10_000 };
 
@@ -40,10 +49,11 @@ export class OpenSession implements FeedListener {
   readonly #placement: Placement;
   readonly #audience: Audience;
   readonly #members: Members;
+  readonly #neighbours: Neighbours;
   readonly #awareness: Awareness;
   readonly #joining: Joining;
   readonly #saved: SavedPosition;
-  readonly #onClosed: (reason: ClosedReason) => void;
+  readonly #listener: OpenSessionListener;
   #info: SessionInfo;
   #state: SessionState = { kind: 'open' };
   #joinsUnderWay = 0;
@@ -54,10 +64,10 @@ export class OpenSession implements FeedListener {
   static async open(
     services: LiveServices,
     info: SessionInfo,
-    onClosed: (session: OpenSession, reason: ClosedReason) => void,
+    listener: OpenSessionListener,
   ): Promise<OpenSession> {
     const opened = await openSession(services, info.sessionId);
-    const session = new OpenSession(services, info, opened, (reason) => onClosed(session, reason));
+    const session = new OpenSession(services, info, opened, listener);
     try {
       await session.#begin();
     } catch (fault) {
@@ -67,21 +77,16 @@ export class OpenSession implements FeedListener {
     return session;
   }
 
-  private constructor(
-    services: LiveServices,
-    info: SessionInfo,
-    start: Opened,
-    onClosed: (reason: ClosedReason) => void,
-  ) {
+  private constructor(services: LiveServices, info: SessionInfo, start: Opened, listener: OpenSessionListener) {
     const { sessionId } = info;
-    const { sockets, clock, limits } = services;
+    const { sockets, clock, limits, bus, participants } = services;
     this.sessionId = sessionId;
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
     this.#services = services;
     this.#info = info;
-    this.#onClosed = onClosed;
+    this.#listener = listener;
     this.#log = services.log.child({ sessionId });
     this.#history = new History(sessionId, info.format, services);
     this.#feed = new Feed(sessionId, services, this.#log, start, this);
@@ -92,18 +97,41 @@ export class OpenSession implements FeedListener {
     this.saving = new SessionSaving(sessionId, services, this.#feed, this.#log, this);
     this.#audience = new Audience(sessionId, services, this.#history, start);
     this.#idleSince = clock.monotonic();
+    const paces = { intervalMs: limits.awarenessIntervalMs, bytesPerSecond: limits.awarenessBytesPerSecond };
+    this.#members = new Members(sessionId, services, {
+      elsewhere: { hasMember: (connectionId) => this.#neighbours.hasMember(connectionId) },
+      onChanged: (connectionId) => this.#neighbours.memberChanged(connectionId),
+      onGone: (connectionId) => this.#gone(connectionId),
+    });
     this.#awareness = new Awareness({
       clock,
-      intervalMs: limits.awarenessIntervalMs,
-      bytesPerSecond: limits.awarenessBytesPerSecond,
-      send: (states) => sockets.toSessionHere(sessionId, 'awareness:update', { sessionId, states }),
+      ...paces,
+      send: ({ text }) =>
+        sockets.toSessionHere(
+          sessionId,
+          'awareness:update',
+          new JsonText(`{"sessionId":${JSON.stringify(sessionId)},"states":${text}}`),
+        ),
+      elsewhere: {
+        states: () => this.#neighbours.states(),
+        stateOf: (awarenessId) => this.#neighbours.stateOf(awarenessId),
+      },
+      onMoved: (awarenessId) => this.#neighbours.stateChanged(awarenessId),
     });
-    this.#members = new Members(sessionId, services, ({ connectionId }) => {
-      this.#awareness.leave(connectionId);
-      this.#idleSince = clock.monotonic();
-      services.participants
-        .leave(sessionId, connectionId)
-        .catch((cause: unknown) => this.#log.warn({ err: cause }, 'a participant stays until the lease ends'));
+    this.#neighbours = new Neighbours({
+      sessionId,
+      bus,
+      clock,
+      ...paces,
+      here: { members: this.#members.here, states: this.#awareness.here },
+      // Older than anybody who joins from now on.
+      believed: async () => (await participants.list(sessionId)).map((participant) => ({ participant, since: 0 })),
+      listener: {
+        came: (member) => this.#members.cameElsewhere(member),
+        left: (member) => this.#members.leftElsewhere(member),
+        pointed: (awarenessId, stateClock) => this.#awareness.changed(awarenessId, stateClock),
+      },
+      onRecordChanged: () => this.#listener.onRecordChanged(this),
     });
     this.#joining = new Joining(sessionId, services, {
       feed: this.#feed,
@@ -112,6 +140,7 @@ export class OpenSession implements FeedListener {
       saved: this.#saved,
       audience: this.#audience,
       members: this.#members,
+      neighbours: this.#neighbours,
       awareness: this.#awareness,
       info: () => this.#info,
       demandOpen: demandAccepting,
@@ -169,6 +198,7 @@ export class OpenSession implements FeedListener {
     } finally {
       this.#joinsUnderWay -= 1;
       this.#idleSince = this.#services.clock.monotonic();
+      this.#endNeighboursIfEmpty();
     }
   }
 
@@ -189,9 +219,10 @@ export class OpenSession implements FeedListener {
     this.#members.remove(connectionId);
   }
 
-  /** A participant of another instance whose lease ended. */
-  lost(participant: Participant): void {
-    this.#members.lost(participant);
+  /** Every third of a lease. `isShared`: there are participants of other instances. */
+  round(isShared: boolean): void {
+    for (const member of this.#neighbours.members()) this.#members.replacedBy(member);
+    this.#neighbours.round(isShared);
   }
 
   /** Issues a client id, or admits the one that proves itself, and answers how far its operations came (EO11). */
@@ -209,16 +240,31 @@ export class OpenSession implements FeedListener {
   }
 
   updateAwareness(connectionId: string, request: Requests['awareness:update']): void {
-    this.#members.get(connectionId);
+    const member = this.#members.get(connectionId);
     encodeJsonValue(request.state ?? null, 'The awareness state');
-    this.#awareness.update(connectionId, request);
+    this.#awareness.update(member, request);
   }
 
-  /** Its record has a new title. */
+  /** What its record says now. */
   renamed(info: SessionInfo): void {
-    this.#info = info;
     const { sessionId, title } = info;
-    this.#services.sockets.toSession(sessionId, 'session:renamed', { sessionId, title });
+    const isNew = title !== this.#info.title;
+    this.#info = info;
+    if (!isNew) return;
+    this.#services.sockets.toSessionHere(sessionId, 'session:renamed', { sessionId, title });
+  }
+
+  #gone(connectionId: string): void {
+    this.#awareness.leave(connectionId);
+    this.#idleSince = this.#services.clock.monotonic();
+    this.#services.participants
+      .leave(this.sessionId, connectionId)
+      .catch((cause: unknown) => this.#log.warn({ err: cause }, 'a participant stays until the lease ends'));
+    this.#endNeighboursIfEmpty();
+  }
+
+  #endNeighboursIfEmpty(): void {
+    if (this.#members.size === 0 && this.#joinsUnderWay === 0) this.#neighbours.end();
   }
 
   // ————— writing
@@ -374,8 +420,9 @@ export class OpenSession implements FeedListener {
     }
     this.#members.clear();
     this.#members.stop();
+    this.#neighbours.stop();
     this.#awareness.stop();
-    this.#onClosed(reason);
+    this.#listener.onClosed(this, reason);
     try {
       await Promise.all([this.#feed.stop(), this.saving.close()]);
       await ordering.release(this.sessionId);
