@@ -144,8 +144,9 @@ export class Neighbours {
     if (!said || !telling) return;
     switch (said.kind) {
       case 'begin':
-        this.#meet(said.from, 0);
-        return telling.anew();
+        if (this.#neighbours.has(said.from)) telling.anew();
+        else this.#meet(said.from, 0);
+        return;
       case 'ask':
         if (said.of === telling.from) telling.anew();
         return;

@@ -61,11 +61,7 @@ export class OpenSession implements FeedListener {
   #idleSince: number;
   #resolveEnded: () => void = () => {};
 
-  static async open(
-    services: LiveServices,
-    info: SessionInfo,
-    listener: OpenSessionListener,
-  ): Promise<OpenSession> {
+  static async open(services: LiveServices, info: SessionInfo, listener: OpenSessionListener): Promise<OpenSession> {
     const opened = await openSession(services, info.sessionId);
     const session = new OpenSession(services, info, opened, listener);
     try {

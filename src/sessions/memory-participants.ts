@@ -50,7 +50,7 @@ export class MemoryParticipants implements Participants {
         renewed.set(sessionId, (renewed.get(sessionId) ?? 0) + 1);
       }
     }
-    for (const sessionId of renewed.keys()) this.#sweep(sessionId, now);
+    for (const sessionId of this.#sessions.keys()) this.#sweep(sessionId, now);
     return new Set([...renewed].flatMap(([id, count]) => ((this.#sessions.get(id)?.size ?? 0) > count ? [id] : [])));
   }
 
