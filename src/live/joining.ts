@@ -5,11 +5,9 @@ import type { Participant, Replies, Requests, Role, SessionInfo } from '../proto
 import type { Participants } from '../sessions/participants';
 import type { Admission } from './admission';
 import type { Audience, Page } from './audience';
-import type { Awareness } from './awareness';
+import type { Company } from './company';
 import type { Feed } from './feed';
 import type { History } from './history';
-import type { Members } from './members';
-import type { Neighbours } from './neighbours';
 import type { OperationLimits } from './operations';
 import type { SavedPosition } from './saved-position';
 
@@ -30,9 +28,7 @@ interface Rooms {
   readonly admission: Admission;
   readonly saved: SavedPosition;
   readonly audience: Audience;
-  readonly members: Members;
-  readonly neighbours: Neighbours;
-  readonly awareness: Awareness;
+  readonly company: Company;
   readonly info: () => SessionInfo;
   /** Throws where nothing is accepted. */
   readonly demandOpen: () => void;
@@ -62,7 +58,7 @@ export class Joining {
     role: Role,
     respond: (reply: Replies['session:join']) => void,
   ): Promise<void> {
-    const { feed, history, admission, saved, audience, members, neighbours, awareness, info } = this.#rooms;
+    const { feed, history, admission, saved, audience, company, info } = this.#rooms;
     const { participants, limits } = this.#services;
     try {
       const client = await admission.admitClient(userId, request.client);
@@ -71,14 +67,14 @@ export class Joining {
       const way = await history.wayIn(feed.tail, request);
       if (way.resume !== 'continue') admission.demandNothingLost(request.have);
       const participant: Participant = { connectionId, clientId: client.clientId, userId, role };
-      await neighbours.begin();
+      await company.ready();
       const since = await participants.join(this.#sessionId, participant);
       await this.#page(way.after, PAGE_ENTRIES, (page) => {
         if (!isAlive()) return;
         const { after: _, ...resume } = way;
         // Whom this client's new connection replaces hears by a batch, and not otherwise, what became of the last it sent.
         audience.announce();
-        members.add({ participant, since });
+        company.add({ participant, since });
         audience.seat(connectionId, page);
         respond({
           session: info(),
@@ -90,8 +86,8 @@ export class Joining {
           entries: page.entries.map(toWireEntry),
           next: page.next,
           more: page.more,
-          participants: this.#everyone(),
-          awareness: awareness.states(),
+          participants: company.everyone(),
+          awareness: company.states(),
           limits: {
             operationBytes: limits.maxOperationBytes,
             batchOperations: limits.maxBatchOperations,
@@ -100,7 +96,7 @@ export class Joining {
         });
       });
     } finally {
-      if (!members.has(connectionId)) await participants.leave(this.#sessionId, connectionId);
+      if (!company.members.has(connectionId)) await participants.leave(this.#sessionId, connectionId);
     }
   }
 
@@ -109,13 +105,13 @@ export class Joining {
     { after, limit }: Requests['operation:catch-up'],
     respond: (reply: Replies['operation:catch-up']) => void,
   ): Promise<void> {
-    const { feed, saved, audience, members, awareness, info } = this.#rooms;
+    const { feed, saved, audience, company, info } = this.#rooms;
     const { sockets } = this.#services;
-    members.get(connectionId);
+    company.members.get(connectionId);
     // Who is seated already reads the past and goes on hearing what comes next.
     const isSeated = sockets.membersHere(this.#sessionId).has(connectionId);
     await this.#page(after, limit ?? PAGE_ENTRIES, (page) => {
-      members.get(connectionId);
+      company.members.get(connectionId);
       if (!isSeated) audience.seat(connectionId, page);
       respond({
         entries: page.entries.map(toWireEntry),
@@ -128,20 +124,11 @@ export class Joining {
           : {
               saved: { epoch: feed.tail.epoch, ...saved.mark },
               session: info(),
-              participants: this.#everyone(),
-              awareness: awareness.states(),
+              participants: company.everyone(),
+              awareness: company.states(),
             }),
       });
     });
-  }
-
-  /** On all instances, as far as is known here; what is heard later is told to the room. */
-  #everyone(): Participant[] {
-    const { members, neighbours } = this.#rooms;
-    const everyone = new Map<string, Participant>();
-    for (const { participant } of neighbours.members()) everyone.set(participant.connectionId, participant);
-    for (const { participant } of members.here.values()) everyone.set(participant.connectionId, participant);
-    return [...everyone.values()];
   }
 
   async #page(after: Mark, maxEntries: number, hand: (page: Page) => void): Promise<void> {

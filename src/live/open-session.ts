@@ -4,18 +4,15 @@ import type { Logger } from '../lib/logger';
 import type { HotLog } from '../ordering/event-ordering';
 import type { Entry } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
-import { JsonText } from '../protocol/json-text';
 import type { Mark, Position } from '../protocol/positions';
 import type { ClientCredentials, Replies, Requests, Role, SessionInfo } from '../protocol/schemas';
 import { Admission } from './admission';
 import { Audience } from './audience';
-import { Awareness } from './awareness';
+import { Company } from './company';
 import { Feed, type FeedListener, type Known } from './feed';
 import { History } from './history';
 import { Joining, type Joiner } from './joining';
 import type { LiveServices } from './live-services';
-import { Members } from './members';
-import { Neighbours } from './neighbours';
 import { openSession, type Opened } from './opening';
 import { encodeJsonValue } from './operations';
 import { demandWriter, Placement, type Speaker } from './placement';
@@ -48,15 +45,12 @@ export class OpenSession implements FeedListener {
   readonly #admission: Admission;
   readonly #placement: Placement;
   readonly #audience: Audience;
-  readonly #members: Members;
-  readonly #neighbours: Neighbours;
-  readonly #awareness: Awareness;
+  readonly #company: Company;
   readonly #joining: Joining;
   readonly #saved: SavedPosition;
   readonly #listener: OpenSessionListener;
   #info: SessionInfo;
   #state: SessionState = { kind: 'open' };
-  #joinsUnderWay = 0;
   /** Monotonic time since when nobody is here. */
   #idleSince: number;
   #resolveEnded: () => void = () => {};
@@ -75,7 +69,7 @@ export class OpenSession implements FeedListener {
 
   private constructor(services: LiveServices, info: SessionInfo, start: Opened, listener: OpenSessionListener) {
     const { sessionId } = info;
-    const { sockets, clock, limits, bus, participants } = services;
+    const { clock } = services;
     this.sessionId = sessionId;
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -93,40 +87,8 @@ export class OpenSession implements FeedListener {
     this.saving = new SessionSaving(sessionId, services, this.#feed, this.#log, this);
     this.#audience = new Audience(sessionId, services, this.#history, start);
     this.#idleSince = clock.monotonic();
-    const paces = { intervalMs: limits.awarenessIntervalMs, bytesPerSecond: limits.awarenessBytesPerSecond };
-    this.#members = new Members(sessionId, services, {
-      elsewhere: { hasMember: (connectionId) => this.#neighbours.hasMember(connectionId) },
-      onChanged: (connectionId) => this.#neighbours.memberChanged(connectionId),
+    this.#company = new Company(sessionId, services, {
       onGone: (connectionId) => this.#gone(connectionId),
-    });
-    this.#awareness = new Awareness({
-      clock,
-      ...paces,
-      send: ({ text }) =>
-        sockets.toSessionHere(
-          sessionId,
-          'awareness:update',
-          new JsonText(`{"sessionId":${JSON.stringify(sessionId)},"states":${text}}`),
-        ),
-      elsewhere: {
-        states: () => this.#neighbours.states(),
-        stateOf: (awarenessId) => this.#neighbours.stateOf(awarenessId),
-      },
-      onMoved: (awarenessId) => this.#neighbours.stateChanged(awarenessId),
-    });
-    this.#neighbours = new Neighbours({
-      sessionId,
-      bus,
-      clock,
-      ...paces,
-      here: { members: this.#members.here, states: this.#awareness.here },
-      // Older than anybody who joins from now on.
-      believed: async () => (await participants.list(sessionId)).map((participant) => ({ participant, since: 0 })),
-      listener: {
-        came: (member) => this.#members.cameElsewhere(member),
-        left: (member) => this.#members.leftElsewhere(member),
-        pointed: (awarenessId, stateClock) => this.#awareness.changed(awarenessId, stateClock),
-      },
       onRecordChanged: () => this.#listener.onRecordChanged(this),
     });
     this.#joining = new Joining(sessionId, services, {
@@ -135,9 +97,7 @@ export class OpenSession implements FeedListener {
       admission: this.#admission,
       saved: this.#saved,
       audience: this.#audience,
-      members: this.#members,
-      neighbours: this.#neighbours,
-      awareness: this.#awareness,
+      company: this.#company,
       info: () => this.#info,
       demandOpen: demandAccepting,
     });
@@ -165,12 +125,12 @@ export class OpenSession implements FeedListener {
   }
 
   get connectionIds(): readonly string[] {
-    return this.#members.connectionIds();
+    return this.#company.members.connectionIds();
   }
 
   /** Milliseconds without a connection and with everything saved; 0 while it is needed. */
   idleMs(): number {
-    const isNeeded = this.#members.size > 0 || this.#joinsUnderWay > 0 || !this.isOpen;
+    const isNeeded = !this.#company.isEmpty || !this.isOpen;
     if (isNeeded || this.#saved.mark.seq < this.#feed.tail.head.seq) return 0;
     return this.#services.clock.monotonic() - this.#idleSince;
   }
@@ -188,13 +148,10 @@ export class OpenSession implements FeedListener {
     respond: (reply: Replies['session:join']) => void,
   ): Promise<void> {
     demandOpen(this.#state);
-    this.#joinsUnderWay += 1;
     try {
-      await this.#joining.join(joiner, request, role, respond);
+      await this.#company.whileComing(() => this.#joining.join(joiner, request, role, respond));
     } finally {
-      this.#joinsUnderWay -= 1;
       this.#idleSince = this.#services.clock.monotonic();
-      this.#endNeighboursIfEmpty();
     }
   }
 
@@ -212,13 +169,12 @@ export class OpenSession implements FeedListener {
   }
 
   leave(connectionId: string): void {
-    this.#members.remove(connectionId);
+    this.#company.members.remove(connectionId);
   }
 
   /** Every third of a lease. `isShared`: there are participants of other instances. */
   round(isShared: boolean): void {
-    for (const member of this.#neighbours.members()) this.#members.replacedBy(member);
-    this.#neighbours.round(isShared);
+    this.#company.round(isShared);
   }
 
   /** Issues a client id, or admits the one that proves itself, and answers how far its operations came (EO11). */
@@ -236,9 +192,9 @@ export class OpenSession implements FeedListener {
   }
 
   updateAwareness(connectionId: string, request: Requests['awareness:update']): void {
-    const member = this.#members.get(connectionId);
+    this.#company.members.get(connectionId);
     encodeJsonValue(request.state ?? null, 'The awareness state');
-    this.#awareness.update(member, request);
+    this.#company.point(connectionId, request);
   }
 
   /** What its record says now. */
@@ -251,23 +207,17 @@ export class OpenSession implements FeedListener {
   }
 
   #gone(connectionId: string): void {
-    this.#awareness.leave(connectionId);
     this.#idleSince = this.#services.clock.monotonic();
     this.#services.participants
       .leave(this.sessionId, connectionId)
       .catch((cause: unknown) => this.#log.warn({ err: cause }, 'a participant stays until the lease ends'));
-    this.#endNeighboursIfEmpty();
-  }
-
-  #endNeighboursIfEmpty(): void {
-    if (this.#members.size === 0 && this.#joinsUnderWay === 0) this.#neighbours.end();
   }
 
   // ————— writing
 
   /** Gives a batch its place; resolves when the own gate has passed it (DL3). */
   async submit(connectionId: string, request: Requests['operation:submit']): Promise<Replies['operation:submit']> {
-    return this.submitAs(this.#members.get(connectionId), request);
+    return this.submitAs(this.#company.members.get(connectionId), request);
   }
 
   /** The same for a client without a connection. */
@@ -277,7 +227,7 @@ export class OpenSession implements FeedListener {
 
   /** Keeps a client's snapshot of a format the server does not understand (ST9). */
   async putSnapshot(connectionId: string, { seq, tag, payload }: Requests['session:snapshot']): Promise<void> {
-    demandWriter(this.#members.get(connectionId).role);
+    demandWriter(this.#company.members.get(connectionId).role);
     if (this.#info.format === 'yjs')
       throw new FlowError('BAD_REQUEST', 'The server makes the snapshots of Yjs sessions itself.');
     const text = encodeJsonValue(payload, 'The snapshot');
@@ -375,10 +325,10 @@ export class OpenSession implements FeedListener {
     this.#audience.restartAt(opened);
     this.#feed.restartAt(opened);
     this.#saved.restartAt(saved);
-    for (const connectionId of this.#members.connectionIds()) {
+    for (const connectionId of this.#company.members.connectionIds()) {
       sockets.toConnectionHere(connectionId, 'session:forked', { sessionId: this.sessionId, epoch, head });
     }
-    this.#members.clear();
+    this.#company.members.clear();
   }
 
   // ————— beginning and end
@@ -410,14 +360,11 @@ export class OpenSession implements FeedListener {
     this.announce();
     this.#audience.stop();
     if (reason === 'closed' || reason === 'moved') {
-      for (const connectionId of this.#members.connectionIds()) {
+      for (const connectionId of this.#company.members.connectionIds()) {
         sockets.toConnectionHere(connectionId, 'session:closed', { sessionId: this.sessionId, reason });
       }
     }
-    this.#members.clear();
-    this.#members.stop();
-    this.#neighbours.stop();
-    this.#awareness.stop();
+    this.#company.stop();
     this.#listener.onClosed(this, reason);
     try {
       await Promise.all([this.#feed.stop(), this.saving.close()]);

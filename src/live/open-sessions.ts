@@ -50,7 +50,7 @@ export class OpenSessions implements OpenSessionListener {
   }
 
   start(): void {
-    const { auditIntervalMs, participantLeaseMs, services } = this.#options;
+    const { auditIntervalMs, participantLeaseMs } = this.#options;
     this.#every(auditIntervalMs, () => this.#audit());
     this.#every(auditIntervalMs, () => this.#closeIdle());
     this.#every(participantLeaseMs / 3, () => this.#renewLeases());
@@ -248,8 +248,13 @@ export class OpenSessions implements OpenSessionListener {
   }
 
   async #takeUpSaving(): Promise<void> {
-    const { saveDuty } = this.#options.services;
-    for (const sessionId of await saveDuty.orphans()) await this.acquire(sessionId);
+    const { saveDuty, log } = this.#options.services;
+    for (const sessionId of await saveDuty.orphans()) {
+      // One that cannot be opened must not keep the others from being saved.
+      await this.acquire(sessionId).catch((cause: unknown) =>
+        log.warn({ err: cause, sessionId }, 'a session that nobody saves could not be opened'),
+      );
+    }
     const held = await saveDuty.claim([...this.#open.keys()]);
     for (const session of this.#open.values()) {
       if (!held.has(session.sessionId)) session.saving.stop();

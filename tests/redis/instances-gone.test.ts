@@ -52,8 +52,8 @@ describe.each(REDIS_KINDS)('[DL9] an instance of two on one Redis (%s)', (kind) 
     const { sessionId } = (await ada.demand('session:create', { format: 'json' })).session;
     await ada.demand('session:join', { sessionId });
     await ada.demand('awareness:update', { sessionId, awarenessId: '1', clock: 1, state: 'here' });
-    await bob.demand('session:join', { sessionId });
-    await bob.next('awareness:update', ({ states }) => states['1']?.state === 'here');
+    const { awareness } = await bob.demand('session:join', { sessionId });
+    if (!awareness['1']) await bob.next('awareness:update', ({ states }) => states['1']?.state === 'here');
     return { sessionId, ada, bob };
   }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Cluster } from 'ioredis';
 import type { Replies, RequestInputs } from '../../src/protocol/schemas';
 import type { RedisConnections } from '../../src/redis/redis-connections';
@@ -67,9 +68,10 @@ class Believer {
   }
 
   async sees(people: readonly Believer[], states: Record<string, unknown>): Promise<void> {
+    const expected = [people.map(({ client }) => client.connectionId).sort(), states];
     await eventually('everybody is known, and where they point', () => {
-      expect(this.people).toEqual(people.map(({ client }) => client.connectionId).sort());
-      expect(this.states).toEqual(states);
+      const seen = [this.people, this.states];
+      if (!isDeepStrictEqual(seen, expected)) throw new Error(JSON.stringify({ seen, expected }));
     });
   }
 }
