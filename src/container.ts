@@ -8,8 +8,11 @@ import { keptSecret, randomSecret } from './access/secret-file';
 import { MemoryWebSocketManager } from './connections/memory-websocket-manager';
 import { RedisWebSocketManager } from './connections/redis-websocket-manager';
 import type { WebSocketManager } from './connections/websocket-manager';
+import type { InstanceBus } from './instances/instance-bus';
 import { InstanceGuard } from './instances/instance-guard';
 import type { InstanceRegistry } from './instances/instance-registry';
+import { MemoryInstanceBus } from './instances/memory-instance-bus';
+import { RedisInstanceBus } from './instances/redis-instance-bus';
 import { RedisInstanceRegistry } from './instances/redis-instance-registry';
 import type { Clock } from './lib/clock';
 import type { Logger } from './lib/logger';
@@ -87,6 +90,7 @@ export function createFlowContainer(given: Given) {
       ).singleton(),
       redis: asFunction(connectionsToRedis).singleton(),
       redisKeys: asFunction(({ config }: Pick<Cradle, 'config'>) => new RedisKeys(config.redis.keyPrefix)).singleton(),
+      hints: asFunction(hintsOfRedis).singleton(),
       ordering: asFunction(chooseOrdering).singleton(),
       saveDuty: asFunction(chooseSaveDuty).singleton(),
       collaboration: asFunction(chooseCollaboration).singleton(),
@@ -94,6 +98,7 @@ export function createFlowContainer(given: Given) {
       startedAt: asFunction(({ clock }: Pick<Cradle, 'clock'>) => clock.now()).singleton(),
       instances: asFunction(chooseInstances).singleton(),
       guard: asFunction(chooseGuard).singleton(),
+      bus: asFunction(chooseBus).singleton(),
       io: asFunction(({ config }: Pick<Cradle, 'config'>) =>
         createSocketServer({
           httpServer: given.httpServer,
@@ -185,6 +190,8 @@ interface Cradle {
   /** Null: no service is on Redis. */
   readonly redis: RedisConnections | null;
   readonly redisKeys: RedisKeys;
+  /** Null as above. */
+  readonly hints: RedisHints | null;
   readonly ordering: EventOrdering;
   readonly saveDuty: SaveDuty;
   readonly collaboration: CollaborationService;
@@ -197,6 +204,7 @@ interface Cradle {
   readonly startedAt: number;
   readonly instances: InstanceRegistry | null;
   readonly guard: InstanceGuard | null;
+  readonly bus: InstanceBus;
   readonly identity: ClientIdentity;
   readonly saver: Saver;
   readonly snapshotter: Snapshotter;
@@ -211,10 +219,15 @@ function connectionsToRedis({ config, clock, log, telemetry }: Cradle): RedisCon
   return new RedisConnections({ settings: config.redis, instanceId: config.instanceId, clock, log, telemetry });
 }
 
-function chooseOrdering({ given, config, redis, redisKeys: keys, clock, log }: Cradle): EventOrdering {
+/** Ordering and bus listen through one. */
+function hintsOfRedis({ redis, log }: Cradle): RedisHints | null {
+  return redis && new RedisHints({ redis, log });
+}
+
+function chooseOrdering({ given, config, redis, hints, redisKeys: keys, clock }: Cradle): EventOrdering {
   if (given.ordering) return given.ordering;
-  if (config.backends.eventOrdering === 'memory' || !redis) return new MemoryEventOrdering({ clock });
-  return new RedisEventOrdering({ redis, hints: new RedisHints({ redis, log }), keys, clock });
+  if (config.backends.eventOrdering === 'memory' || !redis || !hints) return new MemoryEventOrdering({ clock });
+  return new RedisEventOrdering({ redis, hints, keys, clock });
 }
 
 function chooseSaveDuty({ given, config, redis, redisKeys: keys, ordering }: Cradle): SaveDuty {
@@ -273,6 +286,12 @@ function chooseAdapter(cradle: Cradle): RedisWebSocketManager | null {
   return new RedisWebSocketManager({ here, io, redis, keys, instances, clock, log });
 }
 
+/** With the connections: what it tells is for those who are connected elsewhere. */
+function chooseBus({ config, redis, hints, redisKeys: keys, log }: Cradle): InstanceBus {
+  if (config.backends.websockets === 'memory' || !redis || !hints) return new MemoryInstanceBus();
+  return new RedisInstanceBus({ redis, hints, keys, log });
+}
+
 function chooseStore({ given, config, log }: Pick<Cradle, 'given' | 'config' | 'log'>): DocumentStore {
   if (given.store) return given.store;
   switch (config.documentStore) {
@@ -291,7 +310,7 @@ async function secretOf({ flowSecret, documentStore, documentDir }: Config): Pro
 
 function liveServices(cradle: Cradle): LiveServices {
   const { config, given, store } = cradle;
-  const { ordering, saveDuty, folder, participants, sockets, identity, telemetry, clock, log } = cradle;
+  const { ordering, saveDuty, folder, participants, sockets, bus, identity, telemetry, clock, log } = cradle;
   const { saver, snapshotter, slowConsumers } = cradle;
   return {
     ordering,
@@ -301,6 +320,7 @@ function liveServices(cradle: Cradle): LiveServices {
     folder,
     participants,
     sockets,
+    bus,
     identity,
     saver,
     snapshotter,

@@ -1,20 +1,22 @@
 import type { Clock } from '../lib/clock';
 import { FlowError } from '../protocol/errors';
+import { JsonText } from '../protocol/json-text';
 import type { AwarenessStates, Requests } from '../protocol/schemas';
+import type { AwarenessState } from './neighbour-messages';
 
 /** A cursor, a name and a colour are some hundred bytes; this leaves room for selections and a picture's address. */
 const MAX_STATE_BYTES = 16_384;
 /** A connection speaks for one editor; a page with several editors on one document has a few. */
 const MAX_STATES_PER_CONNECTION = 8;
-/** Id, clock and punctuation around a state in a frame. */
-const STATE_OVERHEAD_BYTES = 40;
 
-interface OwnedState {
+interface OwnedState extends AwarenessState {
   readonly connectionId: string;
-  readonly clock: number;
-  readonly state: unknown;
-  /** As JSON. */
-  readonly bytes: number;
+}
+
+/** Who sends a state. */
+interface Owner {
+  readonly connectionId: string;
+  readonly clientId: string;
 }
 
 interface AwarenessOptions {
@@ -23,7 +25,14 @@ interface AwarenessOptions {
   readonly intervalMs: number;
   /** The interval widens so that one receiver gets no more than this. */
   readonly bytesPerSecond: number;
-  readonly send: (states: AwarenessStates) => void;
+  readonly send: (states: JsonText<AwarenessStates>) => void;
+  /** Connections of other instances. */
+  readonly elsewhere: {
+    states(): Iterable<AwarenessState>;
+    stateOf(awarenessId: string): AwarenessState | undefined;
+  };
+  /** A connection of this instance points elsewhere than before. */
+  readonly onMoved: (awarenessId: string) => void;
 }
 
 /**
@@ -32,44 +41,49 @@ interface AwarenessOptions {
  */
 export class Awareness {
   readonly #options: AwarenessOptions;
+  /** Of connections of this instance. */
   readonly #states = new Map<string, OwnedState>();
-  #changed = new Set<string>();
-  #removed = new Map<string, number>();
+  /** Ids to be told with the next frame, and the clock under which each was last known. */
+  #changed = new Map<string, number>();
   #cancel: (() => void) | undefined;
 
   constructor(options: AwarenessOptions) {
     this.#options = options;
   }
 
+  /** Of connections of this instance. */
+  get here(): ReadonlyMap<string, AwarenessState> {
+    return this.#states;
+  }
+
   /** All known states, for a joiner. */
   states(): AwarenessStates {
     const states: AwarenessStates = {};
-    for (const [awarenessId, { clock, state }] of this.#states) states[awarenessId] = { clock, state };
+    for (const { awarenessId } of this.#options.elsewhere.states()) this.#show(states, awarenessId);
+    for (const awarenessId of this.#states.keys()) this.#show(states, awarenessId);
     return states;
   }
 
   /** A state older than the known one is passed over; one that another connection owns is refused. */
-  update(connectionId: string, { awarenessId, clock, state }: Requests['awareness:update']): void {
+  update({ connectionId, clientId }: Owner, { awarenessId, clock, state }: Requests['awareness:update']): void {
     const known = this.#states.get(awarenessId);
-    if (known && known.connectionId !== connectionId)
-      throw new FlowError('FORBIDDEN', 'Another connection owns this awareness id.');
+    const isOwn = known ? known.connectionId === connectionId : this.#isFree(awarenessId, clientId);
+    if (!isOwn) throw new FlowError('FORBIDDEN', 'Another connection owns this awareness id.');
     const isGone = state === null || state === undefined;
     if (known && (clock < known.clock || (clock === known.clock && !isGone))) return;
     if (isGone) {
       if (known) this.#remove(awarenessId, clock);
-    } else {
-      if (!known && this.#countOf(connectionId) >= MAX_STATES_PER_CONNECTION) {
-        throw new FlowError('TOO_LARGE', `A connection may have ${MAX_STATES_PER_CONNECTION} awareness states.`);
-      }
-      const bytes = Buffer.byteLength(JSON.stringify(state));
-      if (bytes > MAX_STATE_BYTES) {
-        throw new FlowError('TOO_LARGE', `An awareness state may have ${MAX_STATE_BYTES} bytes.`);
-      }
-      this.#states.set(awarenessId, { connectionId, clock, state, bytes });
-      this.#removed.delete(awarenessId);
-      this.#changed.add(awarenessId);
+      return this.#schedule();
     }
-    this.#schedule();
+    if (!known && this.#countOf(connectionId) >= MAX_STATES_PER_CONNECTION) {
+      throw new FlowError('TOO_LARGE', `A connection may have ${MAX_STATES_PER_CONNECTION} awareness states.`);
+    }
+    if (Buffer.byteLength(JSON.stringify(state)) > MAX_STATE_BYTES) {
+      throw new FlowError('TOO_LARGE', `An awareness state may have ${MAX_STATE_BYTES} bytes.`);
+    }
+    this.#states.set(awarenessId, { awarenessId, connectionId, clientId, clock, state });
+    this.#options.onMoved(awarenessId);
+    this.changed(awarenessId, clock);
   }
 
   /** The connection is gone, and what it showed with it. */
@@ -81,18 +95,29 @@ export class Awareness {
     this.#schedule();
   }
 
+  /** A state of some connection is another one, or gone; under which clock it was known. */
+  changed(awarenessId: string, clock: number): void {
+    this.#changed.set(awarenessId, clock);
+    this.#schedule();
+  }
+
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
     this.#states.clear();
     this.#changed.clear();
-    this.#removed.clear();
   }
 
   #remove(awarenessId: string, clock: number): void {
     this.#states.delete(awarenessId);
-    this.#changed.delete(awarenessId);
-    this.#removed.set(awarenessId, clock);
+    this.#changed.set(awarenessId, clock);
+    this.#options.onMoved(awarenessId);
+  }
+
+  /** A client that came here from another instance takes its states along. */
+  #isFree(awarenessId: string, clientId: string): boolean {
+    const elsewhere = this.#options.elsewhere.stateOf(awarenessId);
+    return !elsewhere || elsewhere.clientId === clientId;
   }
 
   #countOf(connectionId: string): number {
@@ -101,26 +126,34 @@ export class Awareness {
     return count;
   }
 
+  /** Until an instance hears that its connection was replaced by one of another instance, both show a state. */
+  #newest(awarenessId: string): AwarenessState | undefined {
+    const here = this.#states.get(awarenessId);
+    const elsewhere = this.#options.elsewhere.stateOf(awarenessId);
+    return here && (!elsewhere || here.clock >= elsewhere.clock) ? here : elsewhere;
+  }
+
+  #show(states: AwarenessStates, awarenessId: string): boolean {
+    const newest = this.#newest(awarenessId);
+    if (newest) states[awarenessId] = { clock: newest.clock, state: newest.state };
+    return newest !== undefined;
+  }
+
   /** The first change after quiet goes out at once, further ones with the next frame. */
   #schedule(): void {
-    if (!this.#cancel && this.#changed.size + this.#removed.size > 0) this.#flush();
+    if (!this.#cancel && this.#changed.size > 0) this.#flush();
   }
 
   #flush(): void {
     const states: AwarenessStates = {};
-    let frameBytes = (this.#changed.size + this.#removed.size) * STATE_OVERHEAD_BYTES;
-    for (const awarenessId of this.#changed) {
-      const owned = this.#states.get(awarenessId);
-      if (!owned) continue;
-      states[awarenessId] = { clock: owned.clock, state: owned.state };
-      frameBytes += owned.bytes;
+    for (const [awarenessId, clock] of this.#changed) {
+      if (!this.#show(states, awarenessId)) states[awarenessId] = { clock, state: null };
     }
-    for (const [awarenessId, clock] of this.#removed) states[awarenessId] = { clock, state: null };
-    this.#changed = new Set();
-    this.#removed = new Map();
+    this.#changed = new Map();
     const { clock, intervalMs, bytesPerSecond, send } = this.#options;
-    send(states);
-    const frameMs = (frameBytes / bytesPerSecond) * 1_000;
+    const text = JSON.stringify(states);
+    send(new JsonText(text));
+    const frameMs = (Buffer.byteLength(text) / bytesPerSecond) * 1_000;
     this.#cancel = clock.after(Math.max(intervalMs, frameMs), () => {
       this.#cancel = undefined;
       this.#schedule();

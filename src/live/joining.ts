@@ -5,10 +5,9 @@ import type { Participant, Replies, Requests, Role, SessionInfo } from '../proto
 import type { Participants } from '../sessions/participants';
 import type { Admission } from './admission';
 import type { Audience, Page } from './audience';
-import type { Awareness } from './awareness';
+import type { Company } from './company';
 import type { Feed } from './feed';
 import type { History } from './history';
-import type { Members } from './members';
 import type { OperationLimits } from './operations';
 import type { SavedPosition } from './saved-position';
 
@@ -29,8 +28,7 @@ interface Rooms {
   readonly admission: Admission;
   readonly saved: SavedPosition;
   readonly audience: Audience;
-  readonly members: Members;
-  readonly awareness: Awareness;
+  readonly company: Company;
   readonly info: () => SessionInfo;
   /** Throws where nothing is accepted. */
   readonly demandOpen: () => void;
@@ -60,7 +58,7 @@ export class Joining {
     role: Role,
     respond: (reply: Replies['session:join']) => void,
   ): Promise<void> {
-    const { feed, history, admission, saved, audience, members, awareness, info } = this.#rooms;
+    const { feed, history, admission, saved, audience, company, info } = this.#rooms;
     const { participants, limits } = this.#services;
     try {
       const client = await admission.admitClient(userId, request.client);
@@ -69,13 +67,14 @@ export class Joining {
       const way = await history.wayIn(feed.tail, request);
       if (way.resume !== 'continue') admission.demandNothingLost(request.have);
       const participant: Participant = { connectionId, clientId: client.clientId, userId, role };
-      const present = await participants.join(this.#sessionId, participant);
+      await company.ready();
+      const since = await participants.join(this.#sessionId, participant);
       await this.#page(way.after, PAGE_ENTRIES, (page) => {
         if (!isAlive()) return;
         const { after: _, ...resume } = way;
         // Whom this client's new connection replaces hears by a batch, and not otherwise, what became of the last it sent.
         audience.announce();
-        members.add(participant);
+        company.add({ participant, since });
         audience.seat(connectionId, page);
         respond({
           session: info(),
@@ -87,8 +86,8 @@ export class Joining {
           entries: page.entries.map(toWireEntry),
           next: page.next,
           more: page.more,
-          participants: [...present],
-          awareness: awareness.states(),
+          participants: company.everyone(),
+          awareness: company.states(),
           limits: {
             operationBytes: limits.maxOperationBytes,
             batchOperations: limits.maxBatchOperations,
@@ -97,7 +96,7 @@ export class Joining {
         });
       });
     } finally {
-      if (!members.has(connectionId)) await participants.leave(this.#sessionId, connectionId);
+      if (!company.members.has(connectionId)) await participants.leave(this.#sessionId, connectionId);
     }
   }
 
@@ -106,14 +105,13 @@ export class Joining {
     { after, limit }: Requests['operation:catch-up'],
     respond: (reply: Replies['operation:catch-up']) => void,
   ): Promise<void> {
-    const { feed, saved, audience, members, awareness, info } = this.#rooms;
-    const { sockets, participants } = this.#services;
-    members.get(connectionId);
+    const { feed, saved, audience, company, info } = this.#rooms;
+    const { sockets } = this.#services;
+    company.members.get(connectionId);
     // Who is seated already reads the past and goes on hearing what comes next.
     const isSeated = sockets.membersHere(this.#sessionId).has(connectionId);
-    const present = isSeated ? [] : await participants.list(this.#sessionId);
     await this.#page(after, limit ?? PAGE_ENTRIES, (page) => {
-      members.get(connectionId);
+      company.members.get(connectionId);
       if (!isSeated) audience.seat(connectionId, page);
       respond({
         entries: page.entries.map(toWireEntry),
@@ -126,8 +124,8 @@ export class Joining {
           : {
               saved: { epoch: feed.tail.epoch, ...saved.mark },
               session: info(),
-              participants: [...present],
-              awareness: awareness.states(),
+              participants: company.everyone(),
+              awareness: company.states(),
             }),
       });
     });

@@ -1,5 +1,6 @@
 import type { ClientIdentity } from '../access/client-identity';
 import type { WebSocketManager } from '../connections/websocket-manager';
+import type { InstanceBus } from '../instances/instance-bus';
 import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import type { EventOrdering } from '../ordering/event-ordering';
@@ -34,6 +35,7 @@ export interface LiveServices {
   readonly folder: DocumentFolder;
   readonly participants: Participants;
   readonly sockets: WebSocketManager;
+  readonly bus: InstanceBus;
   readonly identity: ClientIdentity;
   readonly saver: Saver;
   readonly snapshotter: Snapshotter;

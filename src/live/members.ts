@@ -2,32 +2,40 @@ import type { WebSocketManager } from '../connections/websocket-manager';
 import type { Clock } from '../lib/clock';
 import { FlowError } from '../protocol/errors';
 import type { Participant } from '../protocol/schemas';
+import type { Member } from './neighbour-messages';
 import { Roster } from './roster';
+
+interface MembersOptions {
+  /** A member came, or went: left, was replaced or sent away. */
+  readonly onChanged: (connectionId: string) => void;
+  readonly onGone: (connectionId: string) => void;
+  /** Of other instances. */
+  readonly elsewhere: { hasMember(connectionId: string): boolean };
+}
 
 /** The connections of this instance that have joined a session: one per client (a newer one replaces the older). */
 export class Members {
   readonly #sessionId: string;
   readonly #sockets: WebSocketManager;
-  readonly #onGone: (member: Participant) => void;
+  readonly #options: MembersOptions;
   readonly #roster: Roster;
-  readonly #members = new Map<string, Participant>();
+  readonly #members = new Map<string, Member>();
   /** clientId → connectionId. */
   readonly #connectionOf = new Map<string, string>();
   /** Connections whose client speaks through a newer one. */
   readonly #replaced = new Set<string>();
 
-  /** `onGone` runs when a member leaves, is replaced or is sent away. */
-  constructor(
-    sessionId: string,
-    services: { sockets: WebSocketManager; clock: Clock },
-    onGone: (member: Participant) => void,
-  ) {
+  constructor(sessionId: string, services: { sockets: WebSocketManager; clock: Clock }, options: MembersOptions) {
     this.#sessionId = sessionId;
     this.#sockets = services.sockets;
-    this.#onGone = onGone;
+    this.#options = options;
     this.#roster = new Roster(services.clock, (change) =>
-      this.#sockets.toSession(sessionId, 'session:participants', { sessionId, ...change }),
+      this.#sockets.toSessionHere(sessionId, 'session:participants', { sessionId, ...change }),
     );
+  }
+
+  get here(): ReadonlyMap<string, Member> {
+    return this.#members;
   }
 
   get size(): number {
@@ -45,24 +53,21 @@ export class Members {
   /** The member, or NOT_JOINED, or CLIENT_REPLACED. */
   get(connectionId: string): Participant {
     const member = this.#members.get(connectionId);
-    if (member) return member;
+    if (member) return member.participant;
     throw new FlowError(this.#replaced.has(connectionId) ? 'CLIENT_REPLACED' : 'NOT_JOINED');
   }
 
-  add(member: Participant): void {
-    const { connectionId, clientId } = member;
+  add(member: Member): void {
+    const { connectionId, clientId } = member.participant;
     const older = this.#connectionOf.get(clientId);
-    if (older !== undefined && older !== connectionId) {
-      this.#sockets.toConnectionHere(older, 'session:closed', { sessionId: this.#sessionId, reason: 'replaced' });
-      this.#drop(older);
-      this.#replaced.add(older);
-    }
+    if (older !== undefined && older !== connectionId) this.#replace(older);
     this.#replaced.delete(connectionId);
     // The same connection may come back as another client.
-    if (this.#members.get(connectionId)?.clientId !== clientId) this.#drop(connectionId);
+    if (this.#members.get(connectionId)?.participant.clientId !== clientId) this.#drop(connectionId);
     this.#members.set(connectionId, member);
     this.#connectionOf.set(clientId, connectionId);
-    this.#roster.joined(member);
+    this.#roster.joined(member.participant);
+    this.#options.onChanged(connectionId);
   }
 
   remove(connectionId: string): void {
@@ -70,9 +75,22 @@ export class Members {
     this.#drop(connectionId);
   }
 
-  /** A participant of another instance whose lease ended. */
-  lost(participant: Participant): void {
-    this.#roster.left(participant);
+  /** A member of another instance. */
+  cameElsewhere(member: Member): void {
+    this.replacedBy(member);
+    this.#roster.joined(member.participant);
+  }
+
+  leftElsewhere({ participant }: Member): void {
+    const { connectionId } = participant;
+    if (!this.#members.has(connectionId) && !this.#options.elsewhere.hasMember(connectionId))
+      this.#roster.left(participant);
+  }
+
+  /** A member of another instance may be the newer connection of a client that is here, too. */
+  replacedBy(other: Member): void {
+    const own = this.#members.get(this.#connectionOf.get(other.participant.clientId) ?? '');
+    if (own && isNewer(other, own)) this.#replace(own.participant.connectionId);
   }
 
   /** Sends everyone away without a word. */
@@ -84,13 +102,26 @@ export class Members {
     this.#roster.stop();
   }
 
+  #replace(connectionId: string): void {
+    const sessionId = this.#sessionId;
+    this.#sockets.toConnectionHere(connectionId, 'session:closed', { sessionId, reason: 'replaced' });
+    this.#drop(connectionId);
+    this.#replaced.add(connectionId);
+  }
+
   #drop(connectionId: string): void {
     this.#sockets.leave(connectionId, this.#sessionId);
     const member = this.#members.get(connectionId);
     if (!member) return;
     this.#members.delete(connectionId);
-    if (this.#connectionOf.get(member.clientId) === connectionId) this.#connectionOf.delete(member.clientId);
-    this.#roster.left(member);
-    this.#onGone(member);
+    const { participant } = member;
+    if (this.#connectionOf.get(participant.clientId) === connectionId) this.#connectionOf.delete(participant.clientId);
+    this.#roster.left(participant);
+    this.#options.onGone(connectionId);
+    this.#options.onChanged(connectionId);
   }
 }
+
+const isNewer = (one: Member, other: Member): boolean =>
+  one.since > other.since ||
+  (one.since === other.since && one.participant.connectionId > other.participant.connectionId);

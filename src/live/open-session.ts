@@ -5,21 +5,27 @@ import type { HotLog } from '../ordering/event-ordering';
 import type { Entry } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
 import type { Mark, Position } from '../protocol/positions';
-import type { ClientCredentials, Participant, Replies, Requests, Role, SessionInfo } from '../protocol/schemas';
+import type { ClientCredentials, Replies, Requests, Role, SessionInfo } from '../protocol/schemas';
 import { Admission } from './admission';
 import { Audience } from './audience';
-import { Awareness } from './awareness';
+import { Company } from './company';
 import { Feed, type FeedListener, type Known } from './feed';
 import { History } from './history';
 import { Joining, type Joiner } from './joining';
 import type { LiveServices } from './live-services';
-import { Members } from './members';
 import { openSession, type Opened } from './opening';
 import { encodeJsonValue } from './operations';
 import { demandWriter, Placement, type Speaker } from './placement';
 import { SavedPosition } from './saved-position';
 import { SessionSaving } from './session-saving';
 import { demandOpen, drained, type ClosedReason, type SessionState } from './session-state';
+
+/** What becomes of an open session concerns whoever keeps the open sessions. */
+export interface OpenSessionListener {
+  onClosed(session: OpenSession, reason: ClosedReason): void;
+  /** Another instance says that the record of the session is another one, or closed; or it may have said so unheard. */
+  onRecordChanged(session: OpenSession): void;
+}
 
 const REOPEN_BACKOFF = { firstMs: 50, ceilingMs: 10_000 };
 
@@ -39,25 +45,19 @@ export class OpenSession implements FeedListener {
   readonly #admission: Admission;
   readonly #placement: Placement;
   readonly #audience: Audience;
-  readonly #members: Members;
-  readonly #awareness: Awareness;
+  readonly #company: Company;
   readonly #joining: Joining;
   readonly #saved: SavedPosition;
-  readonly #onClosed: (reason: ClosedReason) => void;
+  readonly #listener: OpenSessionListener;
   #info: SessionInfo;
   #state: SessionState = { kind: 'open' };
-  #joinsUnderWay = 0;
   /** Monotonic time since when nobody is here. */
   #idleSince: number;
   #resolveEnded: () => void = () => {};
 
-  static async open(
-    services: LiveServices,
-    info: SessionInfo,
-    onClosed: (session: OpenSession, reason: ClosedReason) => void,
-  ): Promise<OpenSession> {
+  static async open(services: LiveServices, info: SessionInfo, listener: OpenSessionListener): Promise<OpenSession> {
     const opened = await openSession(services, info.sessionId);
-    const session = new OpenSession(services, info, opened, (reason) => onClosed(session, reason));
+    const session = new OpenSession(services, info, opened, listener);
     try {
       await session.#begin();
     } catch (fault) {
@@ -67,21 +67,16 @@ export class OpenSession implements FeedListener {
     return session;
   }
 
-  private constructor(
-    services: LiveServices,
-    info: SessionInfo,
-    start: Opened,
-    onClosed: (reason: ClosedReason) => void,
-  ) {
+  private constructor(services: LiveServices, info: SessionInfo, start: Opened, listener: OpenSessionListener) {
     const { sessionId } = info;
-    const { sockets, clock, limits } = services;
+    const { clock } = services;
     this.sessionId = sessionId;
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
     this.#services = services;
     this.#info = info;
-    this.#onClosed = onClosed;
+    this.#listener = listener;
     this.#log = services.log.child({ sessionId });
     this.#history = new History(sessionId, info.format, services);
     this.#feed = new Feed(sessionId, services, this.#log, start, this);
@@ -92,18 +87,9 @@ export class OpenSession implements FeedListener {
     this.saving = new SessionSaving(sessionId, services, this.#feed, this.#log, this);
     this.#audience = new Audience(sessionId, services, this.#history, start);
     this.#idleSince = clock.monotonic();
-    this.#awareness = new Awareness({
-      clock,
-      intervalMs: limits.awarenessIntervalMs,
-      bytesPerSecond: limits.awarenessBytesPerSecond,
-      send: (states) => sockets.toSessionHere(sessionId, 'awareness:update', { sessionId, states }),
-    });
-    this.#members = new Members(sessionId, services, ({ connectionId }) => {
-      this.#awareness.leave(connectionId);
-      this.#idleSince = clock.monotonic();
-      services.participants
-        .leave(sessionId, connectionId)
-        .catch((cause: unknown) => this.#log.warn({ err: cause }, 'a participant stays until the lease ends'));
+    this.#company = new Company(sessionId, services, {
+      onGone: (connectionId) => this.#gone(connectionId),
+      onRecordChanged: () => this.#listener.onRecordChanged(this),
     });
     this.#joining = new Joining(sessionId, services, {
       feed: this.#feed,
@@ -111,8 +97,7 @@ export class OpenSession implements FeedListener {
       admission: this.#admission,
       saved: this.#saved,
       audience: this.#audience,
-      members: this.#members,
-      awareness: this.#awareness,
+      company: this.#company,
       info: () => this.#info,
       demandOpen: demandAccepting,
     });
@@ -140,12 +125,12 @@ export class OpenSession implements FeedListener {
   }
 
   get connectionIds(): readonly string[] {
-    return this.#members.connectionIds();
+    return this.#company.members.connectionIds();
   }
 
   /** Milliseconds without a connection and with everything saved; 0 while it is needed. */
   idleMs(): number {
-    const isNeeded = this.#members.size > 0 || this.#joinsUnderWay > 0 || !this.isOpen;
+    const isNeeded = !this.#company.isEmpty || !this.isOpen;
     if (isNeeded || this.#saved.mark.seq < this.#feed.tail.head.seq) return 0;
     return this.#services.clock.monotonic() - this.#idleSince;
   }
@@ -163,11 +148,9 @@ export class OpenSession implements FeedListener {
     respond: (reply: Replies['session:join']) => void,
   ): Promise<void> {
     demandOpen(this.#state);
-    this.#joinsUnderWay += 1;
     try {
-      await this.#joining.join(joiner, request, role, respond);
+      await this.#company.whileComing(() => this.#joining.join(joiner, request, role, respond));
     } finally {
-      this.#joinsUnderWay -= 1;
       this.#idleSince = this.#services.clock.monotonic();
     }
   }
@@ -186,12 +169,12 @@ export class OpenSession implements FeedListener {
   }
 
   leave(connectionId: string): void {
-    this.#members.remove(connectionId);
+    this.#company.members.remove(connectionId);
   }
 
-  /** A participant of another instance whose lease ended. */
-  lost(participant: Participant): void {
-    this.#members.lost(participant);
+  /** Every third of a lease. `isShared`: there are participants of other instances. */
+  round(isShared: boolean): void {
+    this.#company.round(isShared);
   }
 
   /** Issues a client id, or admits the one that proves itself, and answers how far its operations came (EO11). */
@@ -209,23 +192,32 @@ export class OpenSession implements FeedListener {
   }
 
   updateAwareness(connectionId: string, request: Requests['awareness:update']): void {
-    this.#members.get(connectionId);
+    this.#company.members.get(connectionId);
     encodeJsonValue(request.state ?? null, 'The awareness state');
-    this.#awareness.update(connectionId, request);
+    this.#company.point(connectionId, request);
   }
 
-  /** Its record has a new title. */
+  /** What its record says now. */
   renamed(info: SessionInfo): void {
-    this.#info = info;
     const { sessionId, title } = info;
-    this.#services.sockets.toSession(sessionId, 'session:renamed', { sessionId, title });
+    const isNew = title !== this.#info.title;
+    this.#info = info;
+    if (!isNew) return;
+    this.#services.sockets.toSessionHere(sessionId, 'session:renamed', { sessionId, title });
+  }
+
+  #gone(connectionId: string): void {
+    this.#idleSince = this.#services.clock.monotonic();
+    this.#services.participants
+      .leave(this.sessionId, connectionId)
+      .catch((cause: unknown) => this.#log.warn({ err: cause }, 'a participant stays until the lease ends'));
   }
 
   // ————— writing
 
   /** Gives a batch its place; resolves when the own gate has passed it (DL3). */
   async submit(connectionId: string, request: Requests['operation:submit']): Promise<Replies['operation:submit']> {
-    return this.submitAs(this.#members.get(connectionId), request);
+    return this.submitAs(this.#company.members.get(connectionId), request);
   }
 
   /** The same for a client without a connection. */
@@ -235,7 +227,7 @@ export class OpenSession implements FeedListener {
 
   /** Keeps a client's snapshot of a format the server does not understand (ST9). */
   async putSnapshot(connectionId: string, { seq, tag, payload }: Requests['session:snapshot']): Promise<void> {
-    demandWriter(this.#members.get(connectionId).role);
+    demandWriter(this.#company.members.get(connectionId).role);
     if (this.#info.format === 'yjs')
       throw new FlowError('BAD_REQUEST', 'The server makes the snapshots of Yjs sessions itself.');
     const text = encodeJsonValue(payload, 'The snapshot');
@@ -333,10 +325,10 @@ export class OpenSession implements FeedListener {
     this.#audience.restartAt(opened);
     this.#feed.restartAt(opened);
     this.#saved.restartAt(saved);
-    for (const connectionId of this.#members.connectionIds()) {
+    for (const connectionId of this.#company.members.connectionIds()) {
       sockets.toConnectionHere(connectionId, 'session:forked', { sessionId: this.sessionId, epoch, head });
     }
-    this.#members.clear();
+    this.#company.members.clear();
   }
 
   // ————— beginning and end
@@ -368,14 +360,12 @@ export class OpenSession implements FeedListener {
     this.announce();
     this.#audience.stop();
     if (reason === 'closed' || reason === 'moved') {
-      for (const connectionId of this.#members.connectionIds()) {
+      for (const connectionId of this.#company.members.connectionIds()) {
         sockets.toConnectionHere(connectionId, 'session:closed', { sessionId: this.sessionId, reason });
       }
     }
-    this.#members.clear();
-    this.#members.stop();
-    this.#awareness.stop();
-    this.#onClosed(reason);
+    this.#company.stop();
+    this.#listener.onClosed(this, reason);
     try {
       await Promise.all([this.#feed.stop(), this.saving.close()]);
       await ordering.release(this.sessionId);

@@ -3,7 +3,8 @@ import { FlowError } from '../protocol/errors';
 import type { SessionInfo } from '../protocol/schemas';
 import type { CollaborationService } from '../sessions/collaboration-service';
 import type { LiveServices } from './live-services';
-import { OpenSession } from './open-session';
+import { messageText } from './neighbour-messages';
+import { OpenSession, type OpenSessionListener } from './open-session';
 import type { ClosedReason } from './session-state';
 
 /** Sessions audited in one turn of the event loop. */
@@ -31,8 +32,10 @@ export interface StopReport {
   readonly unsavedSessions: readonly string[];
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** The sessions that are open in this process, and the rounds made over them: audit, idle close, leases. */
-export class OpenSessions {
+export class OpenSessions implements OpenSessionListener {
   readonly #options: OpenSessionsOptions;
   readonly #open = new Map<string, OpenSession>();
   readonly #opening = new Map<string, Promise<OpenSession>>();
@@ -49,12 +52,15 @@ export class OpenSessions {
   }
 
   start(): void {
-    const { auditIntervalMs, participantLeaseMs, touchIntervalMs, collaboration, services } = this.#options;
+    const { auditIntervalMs, participantLeaseMs, touchIntervalMs, collaboration } = this.#options;
     this.#every(auditIntervalMs, () => this.#audit());
     this.#every(auditIntervalMs, () => this.#closeIdle());
     this.#every(participantLeaseMs / 3, () => this.#renewLeases());
     this.#every(touchIntervalMs, () => collaboration.touch([...this.#open.keys()]));
-    if (services.ordering.scope === 'shared') this.#every(ORPHAN_INTERVAL_MS, () => this.#takeUpSaving());
+    if (!this.#isShared) return;
+    this.#every(ORPHAN_INTERVAL_MS, () => this.#takeUpSaving());
+    // What another instance said of a record may have been lost.
+    this.#every(participantLeaseMs / 3, () => this.#lookUpAll());
   }
 
   get size(): number {
@@ -84,9 +90,10 @@ export class OpenSessions {
     return opening;
   }
 
-  /** The record of a session has a new title. */
+  /** The record of a session has a new title; for all instances. */
   renamed(session: SessionInfo): void {
     const { sessionId } = session;
+    this.#tellRecordChanged(sessionId);
     // One that is being opened right now may have been found before it was renamed.
     const opening = this.#opening.get(sessionId);
     if (!opening) return this.#open.get(sessionId)?.renamed(session);
@@ -94,17 +101,63 @@ export class OpenSessions {
   }
 
   /**
-   * Ends a session for everyone here, once what was ordered is saved. Its record must be closed before. Resolves also while the store
+   * Ends a session for everyone, on all instances, once what was ordered is saved. Its record must be closed before. Resolves also while the store
    * does not take it: the end is certain then, and comes when it does.
    */
   async end(sessionId: string): Promise<void> {
-    const { clock, log } = this.#options.services;
-    const ending = this.#end(sessionId);
-    ending.catch((cause: unknown) => log.error({ err: cause, sessionId }, 'ending a session failed'));
-    await isDoneWithin(clock, ending, END_WAIT_MS);
+    this.#tellRecordChanged(sessionId);
+    await isDoneWithin(this.#options.services.clock, this.#end(sessionId), END_WAIT_MS);
   }
 
-  async #end(sessionId: string): Promise<void> {
+  onClosed(session: OpenSession, reason: ClosedReason): void {
+    const { sessionId } = session;
+    if (this.#open.get(sessionId) === session) this.#open.delete(sessionId);
+    const ending = session.ended.finally(() => {
+      if (this.#closing.get(sessionId) === ending) this.#closing.delete(sessionId);
+    });
+    this.#closing.set(sessionId, ending);
+    if (reason === 'moved' && !this.#isShared) this.#moved.add(sessionId);
+  }
+
+  onRecordChanged(session: OpenSession): void {
+    const { log } = this.#options.services;
+    if (!this.#isShared || session.isClosed) return;
+    this.#lookUp(session).catch((cause: unknown) =>
+      log.warn({ err: cause, sessionId: session.sessionId }, 'a record could not be read; it will be read again'),
+    );
+  }
+
+  get #isShared(): boolean {
+    return this.#options.services.ordering.scope === 'shared';
+  }
+
+  #tellRecordChanged(sessionId: string): void {
+    this.#options.services.bus.tell(sessionId, messageText({ kind: 'record' }));
+  }
+
+  /** The record is the truth about title and end of a session; other instances change it, too. */
+  async #lookUp(session: OpenSession): Promise<void> {
+    const info = await this.#options.collaboration.get(session.sessionId);
+    if (info) session.renamed(info);
+    else if (!session.isClosed) void this.#end(session.sessionId);
+  }
+
+  async #lookUpAll(): Promise<void> {
+    const sessions = [...this.#open.values()];
+    for (const [index, session] of sessions.entries()) {
+      await this.#lookUp(session);
+      if (index % AUDIT_CHUNK === AUDIT_CHUNK - 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Never rejects. */
+  #end(sessionId: string): Promise<void> {
+    return this.#endHere(sessionId).catch((cause: unknown) =>
+      this.#options.services.log.error({ err: cause, sessionId }, 'ending a session failed'),
+    );
+  }
+
+  async #endHere(sessionId: string): Promise<void> {
     // One that is being opened right now may have been found before the record was closed.
     await this.#opening.get(sessionId)?.catch(() => {});
     const session = this.#open.get(sessionId);
@@ -151,21 +204,11 @@ export class OpenSessions {
     }
     const info = await collaboration.get(sessionId);
     if (!info) throw new FlowError('SESSION_NOT_FOUND');
-    const session = await OpenSession.open(services, info, (closed, reason) => this.#onClosed(closed, reason));
+    const session = await OpenSession.open(services, info, this);
     if (!session.isClosed) this.#open.set(sessionId, session);
     if (this.#isDraining) session.drain();
     onSessionOpened?.(info);
     return session;
-  }
-
-  #onClosed(session: OpenSession, reason: ClosedReason): void {
-    const { sessionId } = session;
-    if (this.#open.get(sessionId) === session) this.#open.delete(sessionId);
-    const ending = session.ended.finally(() => {
-      if (this.#closing.get(sessionId) === ending) this.#closing.delete(sessionId);
-    });
-    this.#closing.set(sessionId, ending);
-    if (reason === 'moved' && this.#options.services.ordering.scope === 'process') this.#moved.add(sessionId);
   }
 
   /** DL3, in chunks, so that ten thousand open sessions do not hold up one keystroke. */
@@ -199,13 +242,22 @@ export class OpenSessions {
     const connectionIds = new Set<string>();
     for (const session of this.#open.values())
       for (const connectionId of session.connectionIds) connectionIds.add(connectionId);
-    await participants.renew([...connectionIds]);
-    for (const { sessionId, participant } of await participants.sweep()) this.#open.get(sessionId)?.lost(participant);
+    let shared = NONE;
+    try {
+      shared = await participants.renew([...connectionIds]);
+    } finally {
+      for (const session of this.#open.values()) session.round(shared.has(session.sessionId));
+    }
   }
 
   async #takeUpSaving(): Promise<void> {
-    const { saveDuty } = this.#options.services;
-    for (const sessionId of await saveDuty.orphans()) await this.acquire(sessionId);
+    const { saveDuty, log } = this.#options.services;
+    for (const sessionId of await saveDuty.orphans()) {
+      // One that cannot be opened must not keep the others from being saved.
+      await this.acquire(sessionId).catch((cause: unknown) =>
+        log.warn({ err: cause, sessionId }, 'a session that nobody saves could not be opened'),
+      );
+    }
     const held = await saveDuty.claim([...this.#open.keys()]);
     for (const session of this.#open.values()) {
       if (!held.has(session.sessionId)) session.saving.stop();

@@ -49,6 +49,11 @@ export class RedisKeys {
     return this.#ordering(sessionId, 'live');
   }
 
+  /** Channel: what instances tell each other about a session beyond its order. */
+  bus(sessionId: string): string {
+    return `${this.#prefix}bus:{${sessionId}}`;
+  }
+
   /** Set: sessions that may have unsaved entries (SV2). */
   orderingUnsaved(): string {
     return `${this.#prefix}ordering:unsaved`;

@@ -22,11 +22,12 @@ export class MemoryParticipants implements Participants {
     this.#leaseMs = leaseMs;
   }
 
-  async join(sessionId: string, participant: Participant): Promise<readonly Participant[]> {
-    const lease = { participant, endsAt: this.#clock.now() + this.#leaseMs };
+  async join(sessionId: string, participant: Participant): Promise<number> {
+    const now = this.#clock.now();
+    const lease = { participant, endsAt: now + this.#leaseMs };
     putNested(this.#sessions, sessionId, participant.connectionId, lease);
     putNested(this.#byConnection, participant.connectionId, sessionId, lease);
-    return this.list(sessionId);
+    return now;
   }
 
   async leave(sessionId: string, connectionId: string): Promise<void> {
@@ -40,24 +41,24 @@ export class MemoryParticipants implements Participants {
     return leases.filter(({ endsAt }) => endsAt > now).map(({ participant }) => participant);
   }
 
-  async renew(connectionIds: readonly string[]): Promise<void> {
-    const endsAt = this.#clock.now() + this.#leaseMs;
-    for (const connectionId of connectionIds) {
-      for (const lease of this.#byConnection.get(connectionId)?.values() ?? []) lease.endsAt = endsAt;
-    }
-  }
-
-  async sweep(): Promise<ReadonlyArray<{ sessionId: string; participant: Participant }>> {
+  async renew(connectionIds: readonly string[]): Promise<ReadonlySet<string>> {
     const now = this.#clock.now();
-    const ended: Array<{ sessionId: string; participant: Participant }> = [];
-    for (const [sessionId, leases] of this.#sessions) {
-      for (const { participant, endsAt } of leases.values()) {
-        if (endsAt > now) continue;
-        ended.push({ sessionId, participant });
-        removeNested(this.#sessions, sessionId, participant.connectionId);
-        removeNested(this.#byConnection, participant.connectionId, sessionId);
+    const renewed = new Map<string, number>();
+    for (const connectionId of connectionIds) {
+      for (const [sessionId, lease] of this.#byConnection.get(connectionId) ?? []) {
+        lease.endsAt = now + this.#leaseMs;
+        renewed.set(sessionId, (renewed.get(sessionId) ?? 0) + 1);
       }
     }
-    return ended;
+    for (const sessionId of this.#sessions.keys()) this.#sweep(sessionId, now);
+    return new Set([...renewed].flatMap(([id, count]) => ((this.#sessions.get(id)?.size ?? 0) > count ? [id] : [])));
+  }
+
+  #sweep(sessionId: string, now: number): void {
+    for (const [connectionId, { endsAt }] of this.#sessions.get(sessionId) ?? []) {
+      if (endsAt > now) continue;
+      removeNested(this.#sessions, sessionId, connectionId);
+      removeNested(this.#byConnection, connectionId, sessionId);
+    }
   }
 }

@@ -12,28 +12,16 @@ local function keep(leaseMs)
 end
 `;
 
-/** In one step where no lease has ended, as nearly always: a session of a thousand is told to each of a thousand who join. */
-const PRESENT = `
-local function present()
-  if redis.call('ZCOUNT', KEYS[2], '-inf', exact(now)) == 0 then return redis.call('HVALS', KEYS[1]) end
-  local people = {}
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. exact(now), '+inf')) do
-    people[#people + 1] = redis.call('HGET', KEYS[1], id)
-  end
-  return people
-end
-`;
-
-/** ARGV: lease in ms, connectionId, participant. Returns all who are present. */
+/** ARGV: lease in ms, connectionId, participant. Returns when. */
 export const JOIN = {
   numberOfKeys: 2,
   lua: `
-${REDIS_NOW}${KEEP}${PRESENT}
+${REDIS_NOW}${KEEP}
 local leaseMs = tonumber(ARGV[1])
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 redis.call('ZADD', KEYS[2], exact(now + leaseMs), ARGV[2])
 keep(leaseMs)
-return present()
+return exact(now)
 `,
 } as const;
 
@@ -50,14 +38,19 @@ return redis.call('ZREM', KEYS[2], ARGV[1])
 export const LIST = {
   numberOfKeys: 2,
   lua: `
-${REDIS_NOW}${PRESENT}
-return present()
+${REDIS_NOW}
+local people = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. exact(now), '+inf')) do
+  people[#people + 1] = redis.call('HGET', KEYS[1], id)
+end
+return people
 `,
 } as const;
 
 /**
  * ARGV: lease in ms, then connectionId, participant, connectionId, participant, … Who is missing is put back: the one who renews knows
- * that the connection lives, and a Redis that came back empty does not.
+ * that the connection lives, and a Redis that came back empty does not. Who is not renewed in time by
+ * anybody is removed. Returns how many there are.
  */
 export const RENEW = {
   numberOfKeys: 2,
@@ -69,22 +62,11 @@ for index = 2, #ARGV, 2 do
   if redis.call('HGET', KEYS[1], id) ~= participant then redis.call('HSET', KEYS[1], id, participant) end
   redis.call('ZADD', KEYS[2], exact(now + leaseMs), id)
 end
-keep(leaseMs)
-return 1
-`,
-} as const;
-
-/** Removes those whose lease has ended and returns them. Whoever removes the lease is the only one who is told. */
-export const SWEEP = {
-  numberOfKeys: 2,
-  lua: `
-${REDIS_NOW}
-local ended = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', exact(now))) do
-  ended[#ended + 1] = redis.call('HGET', KEYS[1], id)
   redis.call('HDEL', KEYS[1], id)
   redis.call('ZREM', KEYS[2], id)
 end
-return ended
+keep(leaseMs)
+return redis.call('HLEN', KEYS[1])
 `,
 } as const;

@@ -5,7 +5,7 @@ import { type Participant, participant as participantSchema } from '../protocol/
 import type { RedisKeys } from '../redis/keys';
 import type { RedisClient, RedisConnections } from '../redis/redis-connections';
 import type { Participants } from './participants';
-import { JOIN, LEAVE, LIST, RENEW, SWEEP } from './redis-participants-scripts';
+import { JOIN, LEAVE, LIST, RENEW } from './redis-participants-scripts';
 
 /** Connections that one script renews; it takes about a microsecond for each. */
 const RENEWED_TOGETHER = 500;
@@ -48,20 +48,19 @@ export class RedisParticipants implements Participants {
     client.defineCommand('flowLeave', LEAVE);
     client.defineCommand('flowListParticipants', LIST);
     client.defineCommand('flowRenewParticipants', RENEW);
-    client.defineCommand('flowSweepParticipants', SWEEP);
   }
 
-  async join(sessionId: string, participant: Participant): Promise<readonly Participant[]> {
+  async join(sessionId: string, participant: Participant): Promise<number> {
     const { connectionId } = participant;
     const before = this.#joined.get(sessionId)?.get(connectionId);
     // Before Redis is asked: whoever leaves in the meantime leaves this.
     const joined = { text: JSON.stringify(participant), wantedAt: this.#clock.monotonic() };
     this.#put(sessionId, connectionId, joined);
     try {
-      const present = await this.#ask('join', (redis) =>
+      const at = await this.#ask('join', (redis) =>
         redis.flowJoin(...this.#names(sessionId), this.#leaseMs, connectionId, joined.text),
       );
-      return readAll(present);
+      return Number(at);
     } catch (fault) {
       if (this.#joined.get(sessionId)?.get(connectionId) === joined) {
         this.#remove(sessionId, connectionId);
@@ -80,7 +79,7 @@ export class RedisParticipants implements Participants {
     return readAll(await this.#ask('list', (redis) => redis.flowListParticipants(...this.#names(sessionId))));
   }
 
-  async renew(connectionIds: readonly string[]): Promise<void> {
+  async renew(connectionIds: readonly string[]): Promise<ReadonlySet<string>> {
     const now = this.#clock.monotonic();
     const bySession = new Map<string, string[]>();
     for (const connectionId of connectionIds) {
@@ -91,30 +90,26 @@ export class RedisParticipants implements Participants {
         pairs.push(connectionId, joined.text);
       }
     }
-    const commands = [...bySession].flatMap(([sessionId, pairs]) =>
-      inParts(pairs, 2 * RENEWED_TOGETHER).map(
-        (part) => (to: ChainableCommander) =>
-          scriptsOf(to).flowRenewParticipants(...this.#names(sessionId), this.#leaseMs, ...part),
+    this.#forget();
+    const parts = [...bySession].flatMap(([sessionId, pairs]) =>
+      inParts(pairs, 2 * RENEWED_TOGETHER).map((part) => ({ sessionId, part })),
+    );
+    const counts = await this.#redis.askMany(
+      'renew',
+      parts.map(
+        ({ sessionId, part }) =>
+          (to: ChainableCommander) =>
+            scriptsOf(to).flowRenewParticipants(...this.#names(sessionId), this.#leaseMs, ...part),
       ),
     );
-    await this.#redis.askMany('renew', commands);
+    const shared = new Set<string>();
+    parts.forEach(({ sessionId }, index) => {
+      if (Number(counts[index]) > (bySession.get(sessionId)?.length ?? 0) / 2) shared.add(sessionId);
+    });
+    return shared;
   }
 
-  async sweep(): Promise<ReadonlyArray<{ sessionId: string; participant: Participant }>> {
-    const sessionIds = [...this.#joined.keys()];
-    const swept = await this.#redis.askMany(
-      'sweep',
-      sessionIds.map((sessionId) => (to) => scriptsOf(to).flowSweepParticipants(...this.#names(sessionId))),
-    );
-    const ended = sessionIds.flatMap((sessionId, index) =>
-      readAll(swept[index]).map((participant) => ({ sessionId, participant })),
-    );
-    for (const { sessionId, participant } of ended) this.#remove(sessionId, participant.connectionId);
-    this.#forget();
-    return ended;
-  }
-
-  /** Whom another instance has swept, or a Redis that was away. */
+  /** Whom nobody renews. */
   #forget(): void {
     const before = this.#clock.monotonic() - FORGOTTEN_AFTER_LEASES * this.#leaseMs;
     for (const [sessionId, people] of this.#joined) {
@@ -151,7 +146,6 @@ interface Scripts {
   flowRenewParticipants(
     ...given: [...Names, leaseMs: number, ...connectionsAndParticipants: string[]]
   ): Promise<unknown>;
-  flowSweepParticipants(...given: Names): Promise<unknown>;
 }
 
 /** A pipeline has them too. */

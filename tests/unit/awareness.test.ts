@@ -1,4 +1,5 @@
 import { Awareness } from '../../src/live/awareness';
+import type { AwarenessState } from '../../src/live/neighbour-messages';
 import type { AwarenessStates } from '../../src/protocol/schemas';
 import { ManualClock } from '../support/manual-clock';
 
@@ -8,20 +9,30 @@ const BYTES_PER_SECOND = 65_536;
 let clock: ManualClock;
 let frames: AwarenessStates[];
 let awareness: Awareness;
+/** What other instances have told. */
+let elsewhere: Map<string, AwarenessState>;
+let moved: string[];
 
 beforeEach(() => {
   clock = new ManualClock();
   frames = [];
+  elsewhere = new Map();
+  moved = [];
   awareness = new Awareness({
     clock,
     intervalMs: INTERVAL_MS,
     bytesPerSecond: BYTES_PER_SECOND,
-    send: (states) => frames.push(states),
+    send: ({ text }) => frames.push(JSON.parse(text) as AwarenessStates),
+    elsewhere: { states: () => elsewhere.values(), stateOf: (awarenessId) => elsewhere.get(awarenessId) },
+    onMoved: (awarenessId) => moved.push(awarenessId),
   });
 });
 
 const show = (connectionId: string, awarenessId: string, stateClock: number, state: unknown): void =>
-  awareness.update(connectionId, { sessionId: 's', awarenessId, clock: stateClock, state });
+  awareness.update(
+    { connectionId, clientId: `client-of-${connectionId}` },
+    { sessionId: 's', awarenessId, clock: stateClock, state },
+  );
 
 /** What a reader shows after all frames. */
 function shown(): Record<string, unknown> {
@@ -166,5 +177,43 @@ describe('[DL9] frames', () => {
     expect(clock.pendingTimers).toBe(0);
     clock.advance(1_000);
     expect(frames).toHaveLength(1);
+  });
+});
+
+describe('[DL9] connections of other instances', () => {
+  const showElsewhere = (awarenessId: string, stateClock: number, state: unknown, clientId = 'far'): void => {
+    elsewhere.set(awarenessId, { awarenessId, clientId, clock: stateClock, state });
+    awareness.changed(awarenessId, stateClock);
+  };
+
+  test('their states are shown as those of this one', () => {
+    show('a', '1', 1, 'near');
+    showElsewhere('2', 4, 'far');
+    clock.advance(INTERVAL_MS);
+    expect(shown()).toEqual({ 1: 'near', 2: 'far' });
+    expect(awareness.states()).toEqual({ 1: { clock: 1, state: 'near' }, 2: { clock: 4, state: 'far' } });
+    elsewhere.clear();
+    awareness.changed('2', 4);
+    clock.advance(INTERVAL_MS);
+    expect(shown()).toEqual({ 1: 'near' });
+    expect(frames.at(-1)).toEqual({ 2: { clock: 4, state: null } });
+    expect(moved).toEqual(['1']);
+  });
+
+  test('nobody moves the cursor of another client', () => {
+    showElsewhere('2', 4, 'far');
+    expect(() => show('a', '2', 9, 'stolen')).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }));
+    expect(awareness.states()).toEqual({ 2: { clock: 4, state: 'far' } });
+  });
+
+  test('a client that came from another instance takes its state along, and the newer one is shown', () => {
+    showElsewhere('2', 4, 'before', 'client-of-a');
+    show('a', '2', 5, 'after');
+    expect(awareness.states()).toEqual({ 2: { clock: 5, state: 'after' } });
+    // What its old connection showed goes a little later, and takes nothing with it.
+    elsewhere.clear();
+    awareness.changed('2', 4);
+    clock.advance(2 * INTERVAL_MS);
+    expect(shown()).toEqual({ 2: 'after' });
   });
 });

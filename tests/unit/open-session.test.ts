@@ -7,6 +7,7 @@ import { Saver } from '../../src/live/saver';
 import { SlowConsumers } from '../../src/live/slow-consumers';
 import { Snapshotter } from '../../src/live/snapshotter';
 import type { EventOrdering, Hint, Submission } from '../../src/ordering/event-ordering';
+import { MemoryInstanceBus } from '../../src/instances/memory-instance-bus';
 import { MemoryEventOrdering } from '../../src/ordering/memory-event-ordering';
 import { markOf, type Entry } from '../../src/protocol/entry';
 import { FlowError } from '../../src/protocol/errors';
@@ -111,6 +112,7 @@ beforeEach(async () => {
     folder,
     participants: new MemoryParticipants({ clock, leaseMs: 30_000 }),
     sockets: wire,
+    bus: new MemoryInstanceBus(),
     identity,
     saver,
     snapshotter: new Snapshotter({
@@ -165,8 +167,10 @@ function oneSided(): EventOrdering {
   };
 }
 
+const listener = { onClosed: () => {}, onRecordChanged: () => {} };
+
 async function open(): Promise<OpenSession> {
-  session = await OpenSession.open(services, info, () => {});
+  session = await OpenSession.open(services, info, listener);
   reads = 0;
   return session;
 }
@@ -617,7 +621,7 @@ describe('coming and going', () => {
 
   test('a session that cannot begin lets go of the feed', async () => {
     claim = () => Promise.reject(new Error('away'));
-    await expect(OpenSession.open(services, info, () => {})).rejects.toThrow('away');
+    await expect(OpenSession.open(services, info, listener)).rejects.toThrow('away');
     expect(unfollowed).toBe(1);
   });
 
