@@ -12,14 +12,16 @@ const RETRY_AFTER_MS = 5_000;
 /**
  * Whether the store has lost what it once had: the hot log, of this epoch or a newer one, names a position that was saved, and that is not on
  * the stored chain. Only a store put back to an older state, or another store, can be so. Over a hot log of an older epoch the store has
- * been opened since, by somebody who took it as it is. What was pruned is not missed.
+ * been opened since, by somebody who took it as it is. What was pruned is not missed. `stored` is null where the store does not know the
+ * session: whatever was ordered in it is lost there.
  */
 export async function hasLostSaved(
   operationLog: Pick<OperationLog, 'tagAt'>,
   sessionId: string,
-  stored: Position,
-  { epoch, saved }: HotLog,
+  stored: Position | null,
+  { epoch, head, saved }: HotLog,
 ): Promise<boolean> {
+  if (!stored) return head.seq > 0;
   if (epoch < stored.epoch) return false;
   if (saved.seq > stored.seq) return true;
   const tag = await operationLog.tagAt(sessionId, saved.seq);

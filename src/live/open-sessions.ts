@@ -231,7 +231,7 @@ export class OpenSessions {
     const { operationLog, ordering, olderStores } = this.#options.services;
     if (!olderStores || (await operationLog.head(sessionId))) return;
     const [hot] = await ordering.describe([sessionId]);
-    if (hot) await olderStores.refuse(sessionId, null, hot);
+    if (hot && hot.head.seq > 0) await olderStores.refuse(sessionId, null, hot);
   }
 
   /** Runs a round, waits, and runs it again; a failing round is logged and never the last. */
