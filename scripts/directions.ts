@@ -18,6 +18,7 @@ type Layer =
   | 'config'
   | 'container'
   | 'app'
+  | 'doctor'
   | 'entry';
 
 interface Place {
@@ -48,7 +49,9 @@ const ALLOWED: Readonly<Record<Layer, readonly Layer[]>> = {
   config: [],
   container: [...SHARED, 'config', 'port', 'backend', 'redis', 'live', 'edge', 'app'],
   app: [...SHARED, 'config', 'port', 'live', 'edge', 'container'],
-  entry: [...SHARED, 'config', 'redis', 'app'],
+  // It looks at backends from outside, without the server.
+  doctor: [...SHARED, 'config', 'port', 'backend', 'redis', 'live'],
+  entry: [...SHARED, 'config', 'redis', 'app', 'doctor'],
 };
 
 /** Layers whose files know each other only within one room: a port stands alone, and so does an edge. */
@@ -105,7 +108,7 @@ function placeOf(file: string): Place {
 
 function layerOf(file: string, folder: string): Layer {
   if (file.startsWith('config/')) return 'config';
-  if (file === 'src/main.ts') return 'entry';
+  if (file === 'src/main.ts' || file === 'src/doctor.ts') return 'entry';
   if (file === 'src/container.ts') return 'container';
   if (folder === 'src') return 'app';
   const room = file.split('/')[1];
@@ -117,6 +120,7 @@ function layerOf(file: string, folder: string): Layer {
     case 'live':
     case 'client':
     case 'tools':
+    case 'doctor':
       return room;
     case 'http':
     case 'socket':

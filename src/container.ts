@@ -1,5 +1,6 @@
 import type { Server as HttpServer } from 'node:http';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { asFunction, asValue, createContainer, InjectionMode } from 'awilix';
 import type { Config } from '../config/load-config';
 import type { Authenticate, Authorize } from './access/access';
@@ -18,11 +19,13 @@ import type { Clock } from './lib/clock';
 import type { Logger } from './lib/logger';
 import { Documents } from './live/documents';
 import type { LiveServices } from './live/live-services';
+import { OlderStores } from './live/older-stores';
 import { OpenSessions } from './live/open-sessions';
 import { Saver } from './live/saver';
 import { SlowConsumers } from './live/slow-consumers';
 import { Snapshotter } from './live/snapshotter';
 import type { EventOrdering } from './ordering/event-ordering';
+import { HotLogFiles } from './ordering/hot-log-file';
 import { MemoryEventOrdering } from './ordering/memory-event-ordering';
 import { MemorySaveDuty } from './ordering/memory-save-duty';
 import { RedisEventOrdering } from './ordering/redis-event-ordering';
@@ -136,6 +139,7 @@ export function createFlowContainer(given: Given) {
             historyMs: config.historyDays * MS_PER_DAY,
           }),
       ).singleton(),
+      olderStores: asFunction(chooseOlderStores).singleton(),
       slowConsumers: asFunction(
         ({ sockets, telemetry, log, config }: Pick<Cradle, 'sockets' | 'telemetry' | 'log' | 'config'>) =>
           new SlowConsumers({ sockets, telemetry, log, maxUnreadBytes: config.slowConsumerBytes }),
@@ -178,6 +182,8 @@ export function createFlowContainer(given: Given) {
 const MS_PER_DAY = 86_400_000;
 /** Two may fail before what Redis shows of an open session ends. */
 const TOUCHES_PER_TTL = 3;
+/** Folder of exported hot logs in DOCUMENT_DIR. */
+const EXPORTS = 'exports';
 
 /** What the registrations above resolve to. Written out, because they refer to each other. */
 interface Cradle {
@@ -208,6 +214,7 @@ interface Cradle {
   readonly identity: ClientIdentity;
   readonly saver: Saver;
   readonly snapshotter: Snapshotter;
+  readonly olderStores: OlderStores | null;
   readonly slowConsumers: SlowConsumers;
   readonly openSessions: OpenSessions;
   readonly given: Given;
@@ -302,6 +309,12 @@ function chooseStore({ given, config, log }: Pick<Cradle, 'given' | 'config' | '
   }
 }
 
+/** Null: documents end with the process, and a store that is empty again is not too old. */
+function chooseOlderStores({ config, store, ordering, clock, log }: Cradle): OlderStores | null {
+  if (store.operationLog.durability === 'none') return null;
+  return new OlderStores({ ordering, files: new HotLogFiles(join(config.documentDir, EXPORTS)), clock, log });
+}
+
 /** Client ids are worth as much as the documents: without a directory they end with the process too. */
 async function secretOf({ flowSecret, documentStore, documentDir }: Config): Promise<string> {
   if (flowSecret) return flowSecret;
@@ -311,11 +324,12 @@ async function secretOf({ flowSecret, documentStore, documentDir }: Config): Pro
 function liveServices(cradle: Cradle): LiveServices {
   const { config, given, store } = cradle;
   const { ordering, saveDuty, folder, participants, sockets, bus, identity, telemetry, clock, log } = cradle;
-  const { saver, snapshotter, slowConsumers } = cradle;
+  const { saver, snapshotter, olderStores, slowConsumers } = cradle;
   return {
     ordering,
     saveDuty,
     operationLog: store.operationLog,
+    olderStores,
     snapshots: store.snapshots,
     folder,
     participants,

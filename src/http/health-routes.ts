@@ -50,13 +50,15 @@ export function healthRoutes(services: HttpServices): Route[] {
   ];
 }
 
-function storeHealth({ store, saver }: HttpServices, reasons: readonly Reason[]): Health['store'] {
+function storeHealth({ store, saver, olderStores }: HttpServices, reasons: readonly Reason[]): Health['store'] {
   const { unsavedSessions, oldestUnsavedMs, failure } = saver.status();
+  const older = olderStores?.size ?? 0;
   const isStalled = reasons.some(({ code }) => code === 'saving-stalled');
   return {
     kind: store.kind,
     durability: store.operationLog.durability,
-    status: isStalled ? 'stalled' : failure === undefined ? 'ok' : 'failing',
+    status: isStalled ? 'stalled' : failure !== undefined ? 'failing' : older > 0 ? 'older' : 'ok',
+    olderThanHotLog: older,
     unsavedSessions: unsavedSessions.length,
     oldestUnsavedMs,
     ...(failure === undefined ? {} : { failure }),

@@ -3,6 +3,7 @@ import type { WebSocketManager } from '../connections/websocket-manager';
 import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import type { Documents } from '../live/documents';
+import type { OlderStores } from '../live/older-stores';
 import type { OpenSessions } from '../live/open-sessions';
 import type { Saver } from '../live/saver';
 import type { CollaborationService } from '../sessions/collaboration-service';
@@ -40,6 +41,8 @@ export interface HttpServices {
   readonly store: DocumentStore;
   /** Null: no service is on Redis. */
   readonly redis: RedisState | null;
+  /** Null: documents end with the process. */
+  readonly olderStores: Pick<OlderStores, 'size'> | null;
   readonly saver: Saver;
   readonly telemetry: Telemetry;
   readonly gauges: Gauges;

@@ -102,7 +102,8 @@ export const health = z.strictObject({
   store: z.strictObject({
     kind: z.string(),
     durability: z.enum(['fsync', 'buffered', 'none']).describe('what `saved` survives'),
-    status: z.enum(['ok', 'failing', 'stalled']),
+    status: z.enum(['ok', 'failing', 'stalled', 'older']),
+    olderThanHotLog: count.describe('sessions refused because less is stored of them than was saved'),
     unsavedSessions: count,
     oldestUnsavedMs: milliseconds.describe('how long the oldest unsaved operation has waited'),
     failure: z.string().optional().describe('what the store said last, while it fails'),

@@ -11,6 +11,7 @@ import type { DocumentFolder } from '../storage/document-folder';
 import type { OperationLog } from '../storage/operation-log';
 import type { Snapshots } from '../storage/snapshots';
 import type { Telemetry } from '../telemetry/telemetry';
+import type { OlderStores } from './older-stores';
 import type { OperationLimits } from './operations';
 import type { Saver } from './saver';
 import type { SlowConsumers } from './slow-consumers';
@@ -31,6 +32,8 @@ export interface LiveServices {
   readonly ordering: EventOrdering;
   readonly saveDuty: SaveDuty;
   readonly operationLog: OperationLog;
+  /** Null: documents are meant to be gone with the process. */
+  readonly olderStores: OlderStores | null;
   readonly snapshots: Snapshots;
   readonly folder: DocumentFolder;
   readonly participants: Participants;

@@ -43,6 +43,8 @@ export class OpenSessions implements OpenSessionListener {
   readonly #closing = new Map<string, Promise<void>>();
   /** Sessions another process has taken; without a shared order there is no taking them back (ST5). */
   readonly #moved = new Set<string>();
+  /** Sessions that somebody should save and that cannot be opened: told once. */
+  readonly #stuck = new Set<string>();
   readonly #cancels = new Set<() => void>();
   #isDraining = false;
   #isStopped = false;
@@ -251,18 +253,35 @@ export class OpenSessions implements OpenSessionListener {
   }
 
   async #takeUpSaving(): Promise<void> {
-    const { saveDuty, log } = this.#options.services;
-    for (const sessionId of await saveDuty.orphans()) {
-      // One that cannot be opened must not keep the others from being saved.
-      await this.acquire(sessionId).catch((cause: unknown) =>
-        log.warn({ err: cause, sessionId }, 'a session that nobody saves could not be opened'),
-      );
-    }
+    const { saveDuty } = this.#options.services;
+    const orphans = await saveDuty.orphans();
+    for (const sessionId of orphans) await this.#takeUp(sessionId);
+    for (const sessionId of this.#stuck) if (!orphans.includes(sessionId)) this.#stuck.delete(sessionId);
     const held = await saveDuty.claim([...this.#open.keys()]);
     for (const session of this.#open.values()) {
       if (!held.has(session.sessionId)) session.saving.stop();
       else if (session.isOpen && !session.saving.isActive) await session.saving.start();
     }
+  }
+
+  /** One that cannot be opened must not keep the others from being saved; it is tried again with every round. */
+  async #takeUp(sessionId: string): Promise<void> {
+    try {
+      await this.acquire(sessionId);
+    } catch (cause) {
+      await this.#keepUnknown(sessionId);
+      if (this.#isDraining || this.#stuck.has(sessionId)) return;
+      this.#stuck.add(sessionId);
+      this.#options.services.log.error({ err: cause, sessionId }, 'a session with unsaved operations cannot be opened');
+    }
+  }
+
+  /** A store that does not even know a session is older than it. */
+  async #keepUnknown(sessionId: string): Promise<void> {
+    const { operationLog, ordering, olderStores } = this.#options.services;
+    if (!olderStores || (await operationLog.head(sessionId))) return;
+    const [hot] = await ordering.describe([sessionId]);
+    if (hot && hot.head.seq > 0) await olderStores.refuse(sessionId, null, hot);
   }
 
   /** Runs a round, waits, and runs it again; a failing round is logged and never the last. */

@@ -29,6 +29,17 @@ export class RedisKeys {
     return this.#ordering(sessionId, 'meta');
   }
 
+  /** A pattern for SCAN: the hashes of all hot logs. */
+  anyOrderingMeta(): string {
+    return this.orderingMeta('*');
+  }
+
+  /** The session of such a hash; undefined: the key is something else. */
+  sessionOfOrderingMeta(key: string): string | undefined {
+    const [before = '', after = ''] = this.orderingMeta('*').split('*');
+    return key.startsWith(before) && key.endsWith(after) ? key.slice(before.length, -after.length) : undefined;
+  }
+
   /** Stream with ids `<epoch>-<seq>`: the hot log. */
   orderingLog(sessionId: string): string {
     return this.#ordering(sessionId, 'log');

@@ -108,6 +108,7 @@ beforeEach(async () => {
     ordering: oneSided(),
     saveDuty: { claim: () => claim(), release: async () => {}, orphans: async () => [] },
     operationLog,
+    olderStores: null,
     snapshots,
     folder,
     participants: new MemoryParticipants({ clock, leaseMs: 30_000 }),

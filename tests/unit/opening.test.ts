@@ -1,4 +1,8 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OlderStores } from '../../src/live/older-stores';
 import { openSession } from '../../src/live/opening';
+import { HotLogFiles, readHotLogFile } from '../../src/ordering/hot-log-file';
 import type { EventOrdering, Submission } from '../../src/ordering/event-ordering';
 import { MemoryEventOrdering } from '../../src/ordering/memory-event-ordering';
 import { markOf, type Entry } from '../../src/protocol/entry';
@@ -6,12 +10,17 @@ import { GENESIS, type Position } from '../../src/protocol/positions';
 import type { OperationLog } from '../../src/storage/operation-log';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
 import { chain, entryAfter } from '../support/entries';
+import { logLines, type LogLine } from '../support/log-lines';
 import { ManualClock } from '../support/manual-clock';
+import { temporaryDirectory } from '../support/stores';
 
 const ID = 's';
+/** A level of pino's. */
+const ERROR = 50;
 
 let ordering: MemoryEventOrdering;
 let operationLog: OperationLog;
+let olderStores: OlderStores | null;
 let rescues: number;
 
 const rescue = async (): Promise<void> => {
@@ -21,6 +30,7 @@ const rescue = async (): Promise<void> => {
 beforeEach(async () => {
   ordering = new MemoryEventOrdering({ clock: new ManualClock(), scope: 'shared' });
   operationLog = await storeWith([]);
+  olderStores = null;
   rescues = 0;
 });
 
@@ -55,13 +65,13 @@ async function append(texts: readonly string[], epoch = 1): Promise<Entry[]> {
   return entries;
 }
 
-const open = () => openSession({ ordering, operationLog }, ID, { rescue });
+const open = () => openSession({ ordering, olderStores, operationLog }, ID, { rescue });
 const hotLog = async () => (await ordering.describe([ID]))[0];
 const last = (entries: readonly Entry[]): Entry => entries[entries.length - 1] ?? entryAfter({});
 
 describe('[ST4] opening a session', () => {
   test('that does not exist is refused', async () => {
-    await expect(openSession({ ordering, operationLog }, 'nobody', { rescue })).rejects.toMatchObject({
+    await expect(openSession({ ordering, olderStores, operationLog }, 'nobody', { rescue })).rejects.toMatchObject({
       code: 'SESSION_NOT_FOUND',
     });
     expect(await ordering.describe(['nobody'])).toEqual([null]);
@@ -80,7 +90,7 @@ describe('[ST4] opening a session', () => {
     const store = new MemoryDocumentStore();
     const record = { sessionId: ID, title: '', format: 'json', createdBy: 'u', createdAt: 0, updatedAt: 0 } as const;
     await store.sessionRecords.create(record);
-    expect(await openSession({ ordering, operationLog: store.operationLog }, ID)).toEqual({
+    expect(await openSession({ ordering, olderStores, operationLog: store.operationLog }, ID)).toEqual({
       epoch: 1,
       head: GENESIS,
       saved: GENESIS,
@@ -122,14 +132,17 @@ describe('[ST4] opening a session', () => {
     const entries = await append(['a', 'b']);
     await operationLog.save([{ sessionId: ID, epoch: 1, entries }]);
     const head = markOf(last(entries));
-    expect(await openSession({ ordering, operationLog }, ID, { rescue, lostIn: 1 })).toEqual({
+    expect(await openSession({ ordering, olderStores, operationLog }, ID, { rescue, lostIn: 1 })).toEqual({
       epoch: 2,
       head,
       saved: head,
     });
     expect(rescues).toBe(1);
     // Whoever comes second finds the newer epoch and takes it over.
-    expect(await openSession({ ordering, operationLog }, ID, { rescue, lostIn: 1 })).toMatchObject({ epoch: 2, head });
+    expect(await openSession({ ordering, olderStores, operationLog }, ID, { rescue, lostIn: 1 })).toMatchObject({
+      epoch: 2,
+      head,
+    });
     expect(rescues).toBe(1);
   });
 
@@ -189,7 +202,7 @@ describe('[ST4] opening a session', () => {
       const [result] = await operationLog.save([{ sessionId: ID, epoch: 1, entries: entries.slice(1) }]);
       expect(result?.status).toBe('saved');
     };
-    const opened = await openSession({ ordering, operationLog }, ID, { rescue: saveTheRest });
+    const opened = await openSession({ ordering, olderStores, operationLog }, ID, { rescue: saveTheRest });
     expect(opened).toMatchObject({ epoch: 2, head: markOf(last(entries)) });
     expect(rescues).toBe(1);
     expect(await operationLog.save([{ sessionId: ID, epoch: 1, entries: chain(1, { after: last(entries) }) }])).toEqual(
@@ -199,11 +212,119 @@ describe('[ST4] opening a session', () => {
 
   test('a rescue that fails opens nothing: it is tried again with the whole opening', async () => {
     const fault = new Error('disk full');
-    await expect(openSession({ ordering, operationLog }, ID, { rescue: () => Promise.reject(fault) })).rejects.toBe(
-      fault,
-    );
+    await expect(
+      openSession({ ordering, olderStores, operationLog }, ID, { rescue: () => Promise.reject(fault) }),
+    ).rejects.toBe(fault);
     expect(await operationLog.head(ID)).toMatchObject({ epoch: 1 });
     expect(await hotLog()).toBeNull();
+  });
+});
+
+describe('[ST4] a store that is older than what the hot log knows to be saved', () => {
+  let directory: string;
+  let errors: () => LogLine[];
+
+  beforeEach(async () => {
+    directory = join(await temporaryDirectory(), 'exports');
+    const { log, lines } = logLines();
+    errors = () => lines.filter(({ level }) => level === ERROR);
+    olderStores = new OlderStores({ ordering, files: new HotLogFiles(directory), clock: new ManualClock(), log });
+  });
+  afterEach(() => rm(join(directory, '..'), { recursive: true }));
+
+  /** Six entries, of which `savedCount` were saved, in a hot log of this epoch; the store has the first `storedCount`. */
+  async function behind(storedCount: number, savedCount: number, epoch = 1): Promise<Entry[]> {
+    await ordering.seed(ID, epoch, GENESIS);
+    const entries = await append(['a', 'b', 'c', 'd', 'e', 'f'], epoch);
+    operationLog = await storeWith(entries.slice(0, storedCount).map((entry) => ({ ...entry, epoch: 1 })));
+    const saved = entries[savedCount - 1];
+    if (saved) await ordering.markSaved(ID, saved);
+    return entries;
+  }
+
+  const file = () => String(Reflect.get(errors()[0] ?? {}, 'file'));
+
+  test.each([
+    ['of the same epoch', 1],
+    ['that has lost an epoch, too', 3],
+  ])('%s: nothing is opened, the hot log stays, and what it has is in a file', async (_what, epoch) => {
+    const entries = await behind(2, 4, epoch);
+    const before = await hotLog();
+    await expect(open()).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: expect.stringMatching(/older than this session: it ends at 2, and 4 was saved/),
+    });
+    expect(await hotLog()).toEqual(before);
+    expect(await operationLog.head(ID)).toMatchObject({ epoch: 1, seq: 2 });
+    expect(await readHotLogFile(file())).toMatchObject({
+      sessionId: ID,
+      stored: { epoch: 1, seq: 2 },
+      hotLog: { epoch, saved: { seq: 4 } },
+      entries: entries.slice(4),
+    });
+  });
+
+  test('it is said once, and written once, however often somebody wants in', async () => {
+    await behind(2, 4);
+    await expect(open()).rejects.toThrow();
+    const written = await readFile(file(), 'utf8');
+    await expect(open()).rejects.toThrow();
+    expect(errors()).toHaveLength(1);
+    expect(olderStores?.size).toBe(1);
+    expect(await readFile(file(), 'utf8')).toBe(written);
+  });
+
+  test('the right store put back: the session goes on with what only the hot log has', async () => {
+    const entries = await behind(2, 4);
+    await expect(open()).rejects.toThrow();
+    operationLog = await storeWith(entries.slice(0, 4));
+    expect(await open()).toMatchObject({ epoch: 1, head: markOf(last(entries)), saved: { seq: 4 } });
+    expect(olderStores?.size).toBe(0);
+  });
+
+  test('what the own tail still holds heals it before anything is refused', async () => {
+    const entries = await behind(2, 4);
+    await openSession({ ordering, olderStores, operationLog }, ID, {
+      rescue: async () => {
+        await operationLog.save([{ sessionId: ID, epoch: 1, entries: entries.slice(2) }]);
+      },
+    });
+    expect(await operationLog.head(ID)).toMatchObject({ seq: 6 });
+    expect(errors()).toEqual([]);
+  });
+
+  test('another history at the saved position is no less', async () => {
+    await behind(2, 2);
+    operationLog = await storeWith(chain(6));
+    await expect(open()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+
+  test.each<[string, () => Promise<void>]>([
+    ['an unsaved tail is adopted', async () => void (await behind(4, 4))],
+    ['a store that saved more than the hot log was told', async () => void (await behind(4, 2))],
+    ['a store that lost only an epoch', async () => void (await behind(4, 4, 3))],
+    [
+      'a store that somebody has opened since',
+      async () => {
+        await behind(2, 4);
+        await operationLog.openEpoch(ID, 1, 1);
+      },
+    ],
+  ])('ordinary, and opened as ever: %s', async (_what, prepare) => {
+    await prepare();
+    expect((await open()).head.seq).toBeGreaterThan(0);
+    expect(errors()).toEqual([]);
+  });
+
+  test('a file that was cut short or changed is not read', async () => {
+    await behind(2, 4);
+    await expect(open()).rejects.toThrow();
+    const text = await readFile(file(), 'utf8');
+    for (const broken of ['', text.split('\n').slice(0, 2).join('\n'), text.replace('[\\"f\\"]', '[\\"g\\"]')]) {
+      expect(broken).not.toBe(text);
+      await writeFile(file(), broken);
+      await expect(readHotLogFile(file())).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    }
   });
 });
 
@@ -236,21 +357,21 @@ describe('[ST4] opening while others do', () => {
   }
 
   test('another instance opens and seeds first: its epoch is adopted, ours is never opened', async () => {
-    const other = { ordering, operationLog };
+    const other = { ordering, olderStores, operationLog };
     const busyLog = interrupted(operationLog, 'openEpoch', async () => {
       expect(await openSession(other, ID)).toMatchObject({ epoch: 2 });
       await append(['of the other'], 2);
     });
-    const opened = await openSession({ ordering, operationLog: busyLog }, ID);
+    const opened = await openSession({ ordering, olderStores, operationLog: busyLog }, ID);
     expect(opened).toMatchObject({ epoch: 2, head: { seq: 1 } });
     expect(await operationLog.head(ID)).toMatchObject({ epoch: 2 });
   });
 
   test('another instance opens a newer epoch between our opening and seeding: the newer one is adopted', async () => {
     const busyOrdering: EventOrdering = interrupted<EventOrdering>(ordering, 'seed', async () => {
-      expect(await openSession({ ordering, operationLog }, ID)).toMatchObject({ epoch: 3 });
+      expect(await openSession({ ordering, olderStores, operationLog }, ID)).toMatchObject({ epoch: 3 });
     });
-    const opened = await openSession({ ordering: busyOrdering, operationLog }, ID);
+    const opened = await openSession({ ordering: busyOrdering, olderStores, operationLog }, ID);
     expect(opened.epoch).toBe(3);
     expect(await hotLog()).toMatchObject({ epoch: 3 });
   });
@@ -263,7 +384,7 @@ describe('[ST4] opening while others do', () => {
       await operationLog.save([{ sessionId: ID, epoch: 1, entries }]);
       await ordering.markSaved(ID, { epoch: 1, ...markOf(last(entries)) });
     });
-    const opened = await openSession({ ordering: busyOrdering, operationLog }, ID, { rescue });
+    const opened = await openSession({ ordering: busyOrdering, olderStores, operationLog }, ID, { rescue });
     expect(opened).toMatchObject({ epoch: 1, head: markOf(last(entries)) });
     expect(rescues).toBe(0);
   });
@@ -282,13 +403,17 @@ describe('[ST4] opening while others do', () => {
         await ordering.markSaved(ID, { epoch: 1, ...markOf(last(entries)) });
         await append(['and one that is not saved yet']);
       });
-      expect(await openSession({ ordering: busyOrdering, operationLog }, ID, { rescue })).toMatchObject({ epoch: 1 });
+      expect(await openSession({ ordering: busyOrdering, olderStores, operationLog }, ID, { rescue })).toMatchObject({
+        epoch: 1,
+      });
       expect(rescues).toBe(0);
     },
   );
 
   test('of many who open at once all end in one epoch', async () => {
-    const opened = await Promise.all(Array.from({ length: 6 }, () => openSession({ ordering, operationLog }, ID)));
+    const opened = await Promise.all(
+      Array.from({ length: 6 }, () => openSession({ ordering, olderStores, operationLog }, ID)),
+    );
     const hot = await hotLog();
     const stored: Position | null = await operationLog.head(ID);
     expect(stored?.epoch).toBe(hot?.epoch);
@@ -302,7 +427,7 @@ describe('[ST4] opening while others do', () => {
       openEpoch: async () => null,
       head: async () => ({ epoch: epoch++, ...GENESIS }),
     };
-    await expect(openSession({ ordering, operationLog: hostile }, ID)).rejects.toMatchObject({
+    await expect(openSession({ ordering, olderStores, operationLog: hostile }, ID)).rejects.toMatchObject({
       code: 'BACKEND_UNAVAILABLE',
       details: { retryAfterMs: expect.any(Number) },
     });

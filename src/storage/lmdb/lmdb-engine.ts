@@ -20,7 +20,7 @@ export interface LmdbEngineOptions {
   readonly initialMapBytes?: number;
 }
 
-const FILE_NAME = 'documents.mdb';
+export const FILE_NAME = 'documents.mdb';
 /** 1 GiB: rarely outgrown, and small enough for any container. */
 const INITIAL_MAP_BYTES = 1_073_741_824;
 /** Jobs in one transaction: they run on the main thread, so they must not hold it for long. */

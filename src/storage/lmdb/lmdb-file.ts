@@ -22,25 +22,41 @@ const MAX_UNWRITTEN_BYTES = 67_108_864;
  * one that ends before its last page gets what is missing as zeros, which LMDB reports as damage if it ever meets them.
  */
 export async function checkFile(path: string): Promise<void> {
-  const file = await openIfThere(path);
+  const file = await openIfThere(path, constants.O_RDWR | constants.O_APPEND);
   if (!file) return;
   try {
-    if ((await file.stat()).size === 0) return;
-    const first = await readMeta(file, 0);
-    const second = first && (await readMeta(file, first.pageBytes));
-    if (!first || !second) throw new Error('The file is damaged, or no file of a store: restore it from a backup.');
-    const { lastPage, lastRootPage } = first.transaction > second.transaction ? first : second;
-    // Its size now, not before: another process may be writing, and pages come before the meta that counts them.
-    const { size } = await file.stat();
-    const missingBytes = (lastPage + 1) * first.pageBytes - size;
-    if (missingBytes > MAX_UNWRITTEN_BYTES || (lastRootPage + 1) * first.pageBytes > size)
-      throw new Error(`The file is cut short by ${missingBytes} bytes: restore it from a backup.`);
     // Pages that a transaction took and gave back are never written, so that a healthy file may end early, too. Appending cannot
     // overwrite what another process writes meanwhile.
+    const missingBytes = await missingFrom(file);
     if (missingBytes > 0) await file.write(Buffer.alloc(missingBytes));
   } finally {
     await file.close();
   }
+}
+
+/** The same look, with nothing appended: how many bytes are missing at its end. Rejects where it is damaged. */
+export async function missingBytesOf(path: string): Promise<number> {
+  const file = await openIfThere(path, constants.O_RDONLY);
+  if (!file) return 0;
+  try {
+    return await missingFrom(file);
+  } finally {
+    await file.close();
+  }
+}
+
+async function missingFrom(file: FileHandle): Promise<number> {
+  if ((await file.stat()).size === 0) return 0;
+  const first = await readMeta(file, 0);
+  const second = first && (await readMeta(file, first.pageBytes));
+  if (!first || !second) throw new Error('The file is damaged, or no file of a store: restore it from a backup.');
+  const { lastPage, lastRootPage } = first.transaction > second.transaction ? first : second;
+  // Its size now, not before: another process may be writing, and pages come before the meta that counts them.
+  const { size } = await file.stat();
+  const missingBytes = (lastPage + 1) * first.pageBytes - size;
+  if (missingBytes > MAX_UNWRITTEN_BYTES || (lastRootPage + 1) * first.pageBytes > size)
+    throw new Error(`The file is cut short by ${missingBytes} bytes: restore it from a backup.`);
+  return Math.max(0, missingBytes);
 }
 
 interface Meta {
@@ -63,9 +79,9 @@ async function readMeta(file: FileHandle, pageAt: number): Promise<Meta | null> 
   };
 }
 
-async function openIfThere(path: string): Promise<FileHandle | null> {
+async function openIfThere(path: string, flags: number): Promise<FileHandle | null> {
   try {
-    return await open(path, constants.O_RDWR | constants.O_APPEND);
+    return await open(path, flags);
   } catch (fault) {
     if (faultCode(fault) === 'ENOENT') return null;
     throw fault;

@@ -7,6 +7,8 @@ export type Migration = (tables: Tables) => void;
 /** `MIGRATIONS[0]` leads from format 1 to 2, and so on. There is only format 1 yet. */
 const MIGRATIONS: readonly Migration[] = [];
 
+export const CURRENT_FORMAT = MIGRATIONS.length + 1;
+
 /** ST11: a new store gets the current format, an older one is migrated, a newer one is refused. Runs in one write transaction. */
 export function bringUpToFormat(tables: Tables, migrations: readonly Migration[] = MIGRATIONS): void {
   const current = migrations.length + 1;
@@ -19,8 +21,7 @@ export function bringUpToFormat(tables: Tables, migrations: readonly Migration[]
 /** A newer process may have migrated the store while this one was running: writing on in the old format would break it. */
 export function checkFormat({ meta }: Tables): void {
   const stored = meta.get('format');
-  const current = MIGRATIONS.length + 1;
-  if (stored !== current) throw newerFormat(stored ?? 0, current);
+  if (stored !== CURRENT_FORMAT) throw newerFormat(stored ?? 0, CURRENT_FORMAT);
 }
 
 const newerFormat = (stored: number, current: number): FlowError =>
