@@ -6,6 +6,8 @@ import { portToComeBackTo, type Processes, type ServerProcess, type Variables } 
 /** What a fault may take hold of. */
 export interface Cluster {
   readonly servers: ServerProcess[];
+  /** Directory of the store. */
+  readonly documents: string;
   readonly running: RunningReplay;
   /** Starts the server of this place again, on the same port; with other variables, if any. */
   restart(index: number, env?: Variables): Promise<void>;
@@ -29,16 +31,22 @@ const BACKOFF = { firstMs: 20, ceilingMs: 400 };
 /** Replays a history over several servers on one Redis and one store, and lets `fault` happen when a third of it is saved. */
 export async function replayWithFault(options: {
   processes: Processes;
-  /** Where Redis is. */
-  redis: Variables;
+  /** Where Redis is, for all or for each instance. */
+  redis: Variables | ((instance: number) => Variables);
   instances?: number;
+  /** Instances that have clients: all of them, or the first so many. */
+  instancesInUse?: number;
   history?: History;
   /** Edits per second of each author; null: as fast as the servers take them. */
   perSecond?: number | null;
   env?: Variables;
+  /** Another program than the built server. */
+  command?: readonly string[];
+  /** Gives up after so long without anything being saved. */
+  stallMs?: number;
   fault: (cluster: Cluster) => Promise<void>;
 }): Promise<FaultyReplay> {
-  const { processes, redis, instances = 3, perSecond = PER_SECOND, env = {}, fault } = options;
+  const { processes, redis, instances = 3, perSecond = PER_SECOND, env = {}, command, stallMs, fault } = options;
   const history = options.history ?? makeHistory({ seed: 1, edits: 2_400, authors: 2 });
   const documents = await processes.directory();
   const ports = await Promise.all(Array.from({ length: instances }, () => portToComeBackTo()));
@@ -46,9 +54,10 @@ export async function replayWithFault(options: {
     processes.startServer({
       documents,
       port: ports[index] ?? 0,
+      ...(command ? { command } : {}),
       env: {
         ...ALL_ON_REDIS,
-        ...redis,
+        ...(typeof redis === 'function' ? redis(index) : redis),
         FLOW_SECRET: 'the same on every instance',
         INSTANCE_ID: `i${index}`,
         ...env,
@@ -58,13 +67,15 @@ export async function replayWithFault(options: {
   const servers = await Promise.all(ports.map((_, index) => start(index)));
   let happening: Promise<void> = Promise.resolve();
   const report = await replay({
-    urls: servers.map(({ url }) => url),
+    urls: servers.slice(0, options.instancesInUse).map(({ url }) => url),
     history,
     perSecond,
     backoff: BACKOFF,
+    ...(stallMs === undefined ? {} : { stallMs }),
     onStarted: (running) => {
       const cluster: Cluster = {
         servers,
+        documents,
         running,
         async restart(index, changes) {
           servers[index] = await start(index, changes);

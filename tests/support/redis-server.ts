@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,8 @@ import { eventually } from './eventually';
 
 const START_DEADLINE_MS = 15_000;
 const STOP_DEADLINE_MS = 5_000;
+/** A server that is down or stands still is told at once. */
+const COMMAND_TIMEOUT_MS = 2_000;
 /** Six of them form a cluster; each master needs a replica. */
 const CLUSTER_NODES = 6;
 
@@ -18,6 +20,8 @@ export class RedisServer {
   readonly port: number;
   readonly directory: string;
   readonly #args: readonly string[];
+  /** Settings that come before those of the command line. */
+  readonly #file: readonly string[];
   #process: ChildProcess | undefined;
 
   static async start(...args: string[]): Promise<RedisServer> {
@@ -27,10 +31,21 @@ export class RedisServer {
     return server;
   }
 
-  private constructor(port: number, directory: string, args: readonly string[]) {
+  /** A sentinel keeps what it learns in its file of settings. */
+  static async startSentinel(port: number, settings: readonly string[]): Promise<RedisServer> {
+    const directory = await mkdtemp(join(tmpdir(), 'flow-sentinel-'));
+    const file = join(directory, 'sentinel.conf');
+    await writeFile(file, settings.map((line) => `${line}\n`).join(''));
+    const server = new RedisServer(port, directory, ['--sentinel'], [file]);
+    await server.launch();
+    return server;
+  }
+
+  private constructor(port: number, directory: string, args: readonly string[], file: readonly string[] = []) {
     this.port = port;
     this.directory = directory;
     this.#args = args;
+    this.#file = file;
   }
 
   get url(): string {
@@ -40,7 +55,8 @@ export class RedisServer {
   /** Also after `kill`: with the same port and files. */
   async launch(): Promise<void> {
     const settings = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', ''];
-    const child = spawn('redis-server', [...settings, '--daemonize', 'no', ...this.#args], { stdio: 'ignore' });
+    const args = [...this.#file, ...settings, '--daemonize', 'no', ...this.#args];
+    const child = spawn('redis-server', args, { stdio: 'ignore' });
     this.#process = child;
     let failure: Error | undefined;
     child.once('error', (cause) => {
@@ -59,6 +75,17 @@ export class RedisServer {
 
   signal(signal: NodeJS.Signals): void {
     this.#process?.kill(signal);
+  }
+
+  /** One command, or a few, on a connection of their own. */
+  async command<Answer>(run: (client: Redis) => Promise<Answer>): Promise<Answer> {
+    const client = new Redis(this.port, '127.0.0.1', { commandTimeout: COMMAND_TIMEOUT_MS, retryStrategy: null });
+    client.on('error', () => {});
+    try {
+      return await run(client);
+    } finally {
+      client.disconnect();
+    }
   }
 
   /** Dies as in a loss of power: nothing is written any more. */
@@ -118,7 +145,7 @@ export class RedisCluster {
       '--cluster-yes',
     ]);
     const cluster = new RedisCluster(nodes);
-    await eventually('the cluster to be whole', () => cluster.#isWhole(), START_DEADLINE_MS);
+    await cluster.whole();
     return cluster;
   }
 
@@ -134,32 +161,64 @@ export class RedisCluster {
   /** After `kill`: the same cluster. */
   async launch(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.launch()));
-    await eventually('the cluster to be whole again', () => this.#isWhole(), START_DEADLINE_MS);
+    await this.whole();
+  }
+
+  /** What the first node says that answers. */
+  async anyNode<Answer>(run: (client: Redis) => Promise<Answer>): Promise<Answer> {
+    let fault: unknown;
+    for (const node of this.nodes) {
+      try {
+        return await node.command(run);
+      } catch (thrown) {
+        fault = thrown;
+      }
+    }
+    throw new Error('no node of the cluster answers', { cause: fault });
+  }
+
+  /** Masters by the slots they have. */
+  async slots(): Promise<ReadonlyArray<{ from: number; to: number; port: number }>> {
+    const found = await this.anyNode((client) => client.cluster('SLOTS'));
+    return found.map(([from, to, master]) => ({ from, to, port: Number(master?.[1]) }));
+  }
+
+  async masterOf(slot: number): Promise<RedisServer> {
+    const range = (await this.slots()).find(({ from, to }) => from <= slot && slot <= to);
+    const node = this.nodes.find(({ port }) => port === range?.port);
+    if (!node) throw new Error(`slot ${slot} has no master`);
+    return node;
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.stop()));
   }
 
-  /** Every node knows all slots and all others. */
+  /** Every node is there, knows all slots and all others, and every master has its replica. */
+  async whole(): Promise<void> {
+    await eventually('the cluster to be whole', () => this.#isWhole(), START_DEADLINE_MS);
+  }
+
   async #isWhole(): Promise<boolean> {
-    const infos = await Promise.all(
-      this.nodes.map(async ({ port }) => {
-        const client = new Redis(port, '127.0.0.1');
-        try {
-          return await client.cluster('INFO');
-        } finally {
-          client.disconnect();
-        }
-      }),
+    const known = await Promise.all(
+      this.nodes.map((node) =>
+        node.command(async (client) => ({
+          info: await client.cluster('INFO'),
+          nodes: String(await client.cluster('NODES')),
+        })),
+      ),
     );
-    return infos.every(
-      (info) => info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${CLUSTER_NODES}`),
+    return known.every(
+      ({ info, nodes }) =>
+        info.includes('cluster_state:ok') &&
+        nodes.trim().split('\n').length === CLUSTER_NODES &&
+        nodes.match(/\bslave\b/g)?.length === CLUSTER_NODES / 2 &&
+        !nodes.includes('fail'),
     );
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
