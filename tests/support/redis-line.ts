@@ -6,6 +6,8 @@ type HintFate = 'pass' | 'lose' | 'double and reorder';
 
 /** A command that was caught on its way: it and what follows it on its connection waits until it is let go. */
 export interface CaughtCommand {
+  /** As it goes over the wire. */
+  readonly text: string;
   letGo(): void;
 }
 
@@ -46,11 +48,15 @@ export class RedisLine {
     return count;
   }
 
-  /** Resolves with the next command that fits, held back; `command` is what goes over the wire. */
+  /** Resolves with the next command that fits, held back. */
   catch(isIt: (command: string) => boolean): Promise<CaughtCommand> {
     return new Promise((caught) => {
       this.#catching = { isIt, caught };
     });
+  }
+
+  catchNothing(): void {
+    this.#catching = undefined;
   }
 
   async stop(): Promise<void> {
@@ -83,10 +89,12 @@ export class RedisLine {
 
   #command(frame: Buffer, server: Socket, up: Frames): void {
     const catching = this.#catching;
-    if (!catching?.isIt(frame.toString('latin1'))) return void server.write(frame);
+    const text = catching ? frame.toString('latin1') : '';
+    if (!catching?.isIt(text)) return void server.write(frame);
     this.#catching = undefined;
     up.pause();
     catching.caught({
+      text,
       letGo: () => {
         server.write(frame);
         up.resume();

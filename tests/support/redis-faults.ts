@@ -1,0 +1,356 @@
+import { createHash } from 'node:crypto';
+import { SEED } from '../../src/ordering/redis-ordering-scripts';
+import type { RedisServer } from './redis-server';
+import { ClusterRedis, SentinelRedis, SingleRedis, type AnyRedis } from './redis-topology';
+import type { Dice } from './schedule/dice';
+import { TcpProxy } from './schedule/tcp-proxy';
+import type { World } from './redis-world';
+
+/** What may go wrong in the middle of a replay. Answers how often it happened; it throws where it did not. */
+export interface Fault {
+  readonly on: ReadonlyArray<AnyRedis['kind']>;
+  happen(world: World, dice: Dice): Promise<number>;
+}
+
+const EVERYWHERE = ['single', 'sentinel', 'cluster'] as const;
+/** Edits that must be saved while a fault lasts that does not keep anybody from saving. */
+const SOME_WORK = 100;
+/** Longer than a save lease (5 s). */
+const OUTLIVES_LEASES_MS = 6_000;
+
+/** Every fault by what it is called in reports. */
+export const FAULTS = {
+  'every hint lost': {
+    on: ['single'],
+    async happen(world) {
+      const { lines } = single(world);
+      const before = sum(lines.map(({ counts }) => counts.passed));
+      for (const line of lines) line.hints = 'lose';
+      await world.work(SOME_WORK);
+      for (const line of lines) line.hints = 'pass';
+      if (sum(lines.map(({ counts }) => counts.passed)) > before) throw new Error('a hint came through');
+      return atLeastOne('hints lost', sum(lines.map(({ counts }) => counts.lost)));
+    },
+  },
+  'hints doubled and reordered': {
+    on: ['single'],
+    async happen(world) {
+      const { lines } = single(world);
+      for (const line of lines) line.hints = 'double and reorder';
+      await world.work(2 * SOME_WORK);
+      for (const line of lines) line.hints = 'pass';
+      return atLeastOne('hints out of order', sum(lines.map(({ counts }) => counts.reordered)));
+    },
+  },
+  'subscribers cut': {
+    on: EVERYWHERE,
+    async happen(world) {
+      const cut = await onMasters(world, (client) => client.call('CLIENT', 'KILL', 'TYPE', 'pubsub'));
+      await world.work(SOME_WORK);
+      return atLeastOne('subscribers cut', sum(cut.map(Number)));
+    },
+  },
+  'SCRIPT FLUSH': {
+    on: EVERYWHERE,
+    async happen(world) {
+      const flushed = await onMasters(world, (client) => client.script('FLUSH'));
+      await world.work(SOME_WORK);
+      return flushed.length;
+    },
+  },
+  FLUSHALL: {
+    on: EVERYWHERE,
+    async happen(world) {
+      const before = world.reopenings;
+      const flushed = await onMasters(world, (client) => client.flushall());
+      await world.until('the vanished log to be noticed', () => world.reopenings > before);
+      return flushed.length;
+    },
+  },
+  'Redis killed, started again with what it wrote': {
+    on: ['single'],
+    async happen(world) {
+      const { server } = single(world);
+      await server.kill();
+      await world.until('not ready without Redis', async () => (await world.reasons(0)).includes('redis-unavailable'));
+      await server.launch();
+      await world.work(SOME_WORK);
+      return 1;
+    },
+  },
+  'Redis killed, started again empty': {
+    on: ['single'],
+    async happen(world) {
+      const { server } = single(world);
+      const before = world.reopenings;
+      await server.kill();
+      await server.wipe();
+      await server.launch();
+      await world.until('the vanished log to be noticed', () => world.reopenings > before);
+      return 1;
+    },
+  },
+  'Redis stands still': {
+    on: ['single'],
+    async happen(world, dice) {
+      const { server } = single(world);
+      server.signal('SIGSTOP');
+      await world.lasts(dice.between(2_000, 5_000));
+      const { held } = world;
+      server.signal('SIGCONT');
+      await world.work(SOME_WORK);
+      return atLeastOne('edits kept meanwhile', held);
+    },
+  },
+  'maxmemory reached': {
+    on: EVERYWHERE,
+    async happen(world) {
+      const before = await world.refused();
+      const server = await world.redis.serverOf(world.metaKey);
+      await server.command((client) => client.config('SET', 'maxmemory', '1mb'));
+      await world.until('operations to be refused', async () => (await world.refused()) > before);
+      const refused = (await world.refused()) - before;
+      await server.command((client) => client.config('SET', 'maxmemory', '0'));
+      return refused;
+    },
+  },
+  'a stale replica promoted, the old master serves on': { on: ['single'], happen: splitBrain },
+  'master killed, its replica promoted': {
+    on: ['sentinel', 'cluster'],
+    happen: (world) =>
+      failover(
+        world,
+        (master) => master.kill(),
+        (master) => master.launch(),
+      ),
+  },
+  'master stands still, its replica promoted': {
+    on: ['sentinel', 'cluster'],
+    happen: (world) =>
+      failover(
+        world,
+        async (master) => master.signal('SIGSTOP'),
+        async (master) => master.signal('SIGCONT'),
+      ),
+  },
+  "the session's slot moved to another node": { on: ['cluster'], happen: slotMoved },
+  'an instance killed': {
+    on: EVERYWHERE,
+    async happen(world, dice) {
+      const { servers } = world.cluster;
+      await killAndRestart(world, dice.between(0, servers.length - 1), async () => {});
+      return 1;
+    },
+  },
+  'the instance that saves killed': {
+    on: EVERYWHERE,
+    async happen(world) {
+      await world.until('somebody to save', async () => (await world.saver()) >= 0);
+      const saver = await world.saver();
+      await killAndRestart(world, saver, () =>
+        world.until('another instance to save', async () => ![-1, saver].includes(await world.saver())),
+      );
+      return 1;
+    },
+  },
+  'all instances killed': {
+    on: EVERYWHERE,
+    async happen(world) {
+      const { servers } = world.cluster;
+      await Promise.all(servers.map((server) => server.end('SIGKILL')));
+      await Promise.all(servers.map((_, index) => world.cluster.restart(index)));
+      await world.work(SOME_WORK);
+      return servers.length;
+    },
+  },
+  'all instances stand still': {
+    on: EVERYWHERE,
+    async happen(world, dice) {
+      const { servers } = world.cluster;
+      for (const server of servers) server.signal('SIGSTOP');
+      await world.lasts(dice.between(1_000, 3_000));
+      for (const server of servers) server.signal('SIGCONT');
+      await world.work(SOME_WORK);
+      return servers.length;
+    },
+  },
+  'an instance stands still': {
+    on: EVERYWHERE,
+    async happen(world, dice) {
+      const server = dice.pick(world.cluster.servers);
+      server.signal('SIGSTOP');
+      await world.lasts(dice.between(1_000, OUTLIVES_LEASES_MS));
+      server.signal('SIGCONT');
+      await world.work(SOME_WORK);
+      return 1;
+    },
+  },
+  'an instance stands still in the middle of opening': {
+    on: ['single'],
+    happen: (world) => stalledOpening(world, OUTLIVES_LEASES_MS),
+  },
+  'the store refuses': {
+    on: EVERYWHERE,
+    happen: (world, dice) => refusingStore(world, dice.between(2_000, 5_000)),
+  },
+} as const satisfies Readonly<Record<string, Fault>>;
+
+export type FaultName = keyof typeof FAULTS;
+
+/** Needs a server with the fault `refusing-store`. */
+export async function refusingStore(world: World, ms: number): Promise<number> {
+  const before = world.refusedByStore;
+  const { saved } = world;
+  const end = await world.refuseToStore();
+  await world.lasts(ms);
+  if (world.saved - saved > MAX_ON_ITS_WAY) throw new Error('the store took something');
+  const { held } = world;
+  await end();
+  await world.work(SOME_WORK);
+  atLeastOne('edits kept meanwhile', held);
+  return atLeastOne('saves refused', world.refusedByStore - before);
+}
+
+/** Edits whose save had begun when a fault did, or of which the news came later. */
+const MAX_ON_ITS_WAY = 300;
+
+/**
+ * An instance is stopped when it has read the store and is about to seed; what it sends then arrives when others have opened the session
+ * under a newer epoch, and must change nothing (ST4).
+ */
+export async function stalledOpening(world: World, ms: number): Promise<number> {
+  const { lines, server } = single(world);
+  const sha = createHash('sha1').update(SEED.lua).digest('hex');
+  let isTaken = false;
+  const caught = Promise.race(
+    lines.map(async (line, index) => {
+      const command = await line.catch((text) => !isTaken && text.includes(sha) && (isTaken = true));
+      return { index, command };
+    }),
+  );
+  await server.command((client) => client.flushall());
+  const { index, command } = await caught;
+  const stalled = world.cluster.servers[index];
+  stalled?.signal('SIGSTOP');
+  // evalsha, its hash, 3, three keys, the epoch: each a length and a text.
+  const staleEpoch = Number(command.text.split('\r\n')[2 * 7]);
+  await Promise.all([world.lasts(ms), world.work(SOME_WORK)]);
+  const { epoch } = await world.hot();
+  for (const line of lines) line.catchNothing();
+  command.letGo();
+  stalled?.signal('SIGCONT');
+  await world.work(SOME_WORK);
+  if (!(staleEpoch > 0 && staleEpoch < epoch)) throw new Error(`epoch ${staleEpoch} was not too late for ${epoch}`);
+  if ((await world.hot()).epoch < epoch) throw new Error('a late seed has overwritten the hot log');
+  return 1;
+}
+
+/** The master goes on for one instance, while the others use a replica that never got the last writes. */
+async function splitBrain(world: World): Promise<number> {
+  const redis = single(world);
+  const master = redis.server;
+  const proxy = new TcpProxy(() => master.port);
+  await proxy.start();
+  try {
+    await master.command((client) => client.config('SET', 'repl-diskless-sync-delay', '0'));
+    const replica = await redis.add('--replicaof', '127.0.0.1', String(proxy.port));
+    await world.until('the replica to follow', async () => (await world.hot(replica)).seq > 0);
+    proxy.swallows = 'down';
+    await world.work(SOME_WORK);
+    await replica.command((client) => client.replicaof('NO', 'ONE'));
+    const missing = (await world.hot(master)).seq - (await world.hot(replica)).seq;
+    const others = redis.lines.slice(1);
+    for (const line of others) {
+      line.target = replica.port;
+      line.cut();
+    }
+    const [before, behind] = [await world.hot(master), await world.hot(replica)];
+    await world.until('both to be written to', async () => {
+      const [old, promoted] = [await world.hot(master), await world.hot(replica)];
+      return isPast(old, before) && isPast(promoted, behind);
+    });
+    await world.work(SOME_WORK);
+    await master.kill();
+    redis.server = replica;
+    for (const line of redis.lines) line.target = replica.port;
+    await world.work(SOME_WORK);
+    return atLeastOne('writes that the replica did not have', missing);
+  } finally {
+    await proxy.stop();
+  }
+}
+
+const isPast = (now: { epoch: number; seq: number }, before: { epoch: number; seq: number }): boolean =>
+  now.epoch > before.epoch || now.seq > before.seq;
+
+/** The master of the session goes; when its replica has taken over, it comes back as that one's replica. */
+async function failover(
+  world: World,
+  down: (master: RedisServer) => Promise<void>,
+  up: (master: RedisServer) => Promise<void>,
+): Promise<number> {
+  const { redis } = world;
+  if (redis instanceof SingleRedis) throw new Error('one server has no replica');
+  await (redis instanceof SentinelRedis ? redis.sentinels.whole() : redis.cluster.whole());
+  const master = await redis.serverOf(world.metaKey);
+  await down(master);
+  await world.until('a replica to be promoted', async () => (await redis.serverOf(world.metaKey)) !== master);
+  await world.work(SOME_WORK);
+  await up(master);
+  if (redis instanceof SentinelRedis) {
+    const { port } = await redis.sentinels.master();
+    // The sentinels would do so after ten seconds.
+    await master.command((client) => client.replicaof('127.0.0.1', port));
+  }
+  await world.demandHearing();
+  return 1;
+}
+
+async function slotMoved(world: World): Promise<number> {
+  const { redis } = world;
+  if (!(redis instanceof ClusterRedis)) throw new Error('only a cluster has slots');
+  const slot = await redis.slotOf(world.metaKey);
+  const from = await redis.cluster.masterOf(slot);
+  const to = (await redis.masters()).find((node) => node !== from);
+  if (!to) throw new Error('there is no other master');
+  const before = await redirections([from, to]);
+  const keys = await redis.move(slot, to, () =>
+    world.until('somebody to be sent on', async () => (await redirections([from, to])) > before),
+  );
+  await world.work(SOME_WORK);
+  await world.demandHearing();
+  return atLeastOne('keys moved', keys);
+}
+
+/** How often these servers sent somebody to another one, or told it to try again. */
+async function redirections(servers: readonly RedisServer[]): Promise<number> {
+  const infos = await Promise.all(servers.map((server) => server.command((client) => client.info('errorstats'))));
+  const counts = infos.flatMap((info) => [...info.matchAll(/errorstat_(?:MOVED|ASK|TRYAGAIN):count=(\d+)/g)]);
+  return sum(counts.map(([, count]) => Number(count)));
+}
+
+async function killAndRestart(world: World, index: number, meanwhile: () => Promise<void>): Promise<void> {
+  await world.cluster.servers[index]?.end('SIGKILL');
+  await meanwhile();
+  await world.cluster.restart(index);
+  await world.work(SOME_WORK);
+}
+
+function single({ redis }: World): SingleRedis {
+  if (!(redis instanceof SingleRedis)) throw new Error('this needs one server');
+  return redis;
+}
+
+async function onMasters<Answer>(
+  { redis }: World,
+  run: Parameters<typeof RedisServer.prototype.command<Answer>>[0],
+): Promise<Answer[]> {
+  return Promise.all((await redis.masters()).map((master) => master.command(run)));
+}
+
+function atLeastOne(what: string, count: number): number {
+  if (count < 1) throw new Error(`there were no ${what}`);
+  return count;
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
