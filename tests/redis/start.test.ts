@@ -81,7 +81,7 @@ describe('a Redis that cannot be used is told with what to change', () => {
     expect(await refusal({ ...variables, REDIS_SENTINELS: `127.0.0.1:${port}` })).toMatch(
       /behind sentinels 127\.0\.0\.1:\d+.*REDIS_SENTINEL/,
     );
-    const redis = await RedisServer.startSentinel(await freePort(), []);
+    const redis = await RedisServer.startSentinel([]);
     servers.push(redis);
     expect(await refusal({ ...variables, REDIS_SENTINELS: `127.0.0.1:${redis.port}` })).toMatch(
       /behind sentinels 127\.0\.0\.1:\d+.*REDIS_SENTINEL/,

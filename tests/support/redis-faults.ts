@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { SEED } from '../../src/ordering/redis-ordering-scripts';
 import type { RedisServer } from './redis-server';
+import type { CaughtCommand } from './redis-line';
 import { ClusterRedis, SentinelRedis, SingleRedis, type AnyRedis } from './redis-topology';
 import type { Dice } from './schedule/dice';
 import { TcpProxy } from './schedule/tcp-proxy';
@@ -9,6 +10,8 @@ import type { World } from './redis-world';
 /** What may go wrong in the middle of a replay. Answers how often it happened; it throws where it did not. */
 export interface Fault {
   readonly on: ReadonlyArray<AnyRedis['kind']>;
+  /** Others may happen at the same time. */
+  readonly isBackground?: true;
   happen(world: World, dice: Dice): Promise<number>;
 }
 
@@ -22,6 +25,7 @@ const OUTLIVES_LEASES_MS = 6_000;
 export const FAULTS = {
   'every hint lost': {
     on: ['single'],
+    isBackground: true,
     async happen(world) {
       const { lines } = single(world);
       const before = sum(lines.map(({ counts }) => counts.passed));
@@ -34,6 +38,7 @@ export const FAULTS = {
   },
   'hints doubled and reordered': {
     on: ['single'],
+    isBackground: true,
     async happen(world) {
       const { lines } = single(world);
       for (const line of lines) line.hints = 'double and reorder';
@@ -44,6 +49,7 @@ export const FAULTS = {
   },
   'subscribers cut': {
     on: EVERYWHERE,
+    isBackground: true,
     async happen(world) {
       const cut = await onMasters(world, (client) => client.call('CLIENT', 'KILL', 'TYPE', 'pubsub'));
       await world.work(SOME_WORK);
@@ -52,6 +58,7 @@ export const FAULTS = {
   },
   'SCRIPT FLUSH': {
     on: EVERYWHERE,
+    isBackground: true,
     async happen(world) {
       const flushed = await onMasters(world, (client) => client.script('FLUSH'));
       await world.work(SOME_WORK);
@@ -158,7 +165,7 @@ export const FAULTS = {
     async happen(world) {
       const { servers } = world.cluster;
       await Promise.all(servers.map((server) => server.end('SIGKILL')));
-      await Promise.all(servers.map((_, index) => world.cluster.restart(index)));
+      await Promise.all(servers.map((_, index) => world.restart(index)));
       await world.work(SOME_WORK);
       return servers.length;
     },
@@ -176,6 +183,7 @@ export const FAULTS = {
   },
   'an instance stands still': {
     on: EVERYWHERE,
+    isBackground: true,
     async happen(world, dice) {
       const server = dice.pick(world.cluster.servers);
       server.signal('SIGSTOP');
@@ -191,6 +199,7 @@ export const FAULTS = {
   },
   'the store refuses': {
     on: EVERYWHERE,
+    isBackground: true,
     happen: (world, dice) => refusingStore(world, dice.between(2_000, 5_000)),
   },
 } as const satisfies Readonly<Record<string, Fault>>;
@@ -220,20 +229,20 @@ const MAX_ON_ITS_WAY = 300;
  */
 export async function stalledOpening(world: World, ms: number): Promise<number> {
   const { lines, server } = single(world);
-  const sha = createHash('sha1').update(SEED.lua).digest('hex');
-  let isTaken = false;
-  const caught = Promise.race(
-    lines.map(async (line, index) => {
-      const command = await line.catch((text) => !isTaken && text.includes(sha) && (isTaken = true));
-      return { index, command };
-    }),
-  );
+  // The client library sends the script itself first, its hash from then on.
+  const texts = [SEED.lua, createHash('sha1').update(SEED.lua).digest('hex')];
+  const caught: Array<{ index: number; command: CaughtCommand }> = [];
+  const isFirst = (text: string): boolean => caught.length === 0 && texts.some((script) => text.includes(script));
+  lines.forEach((line, index) => line.catch(isFirst, (command) => caught.push({ index, command })));
   await server.command((client) => client.flushall());
-  const { index, command } = await caught;
+  await world.until('an instance to seed', () => caught.length > 0);
+  const [first] = caught;
+  if (!first) throw new Error('no instance has seeded');
+  const { index, command } = first;
   const stalled = world.cluster.servers[index];
   stalled?.signal('SIGSTOP');
-  // evalsha, its hash, 3, three keys, the epoch: each a length and a text.
-  const staleEpoch = Number(command.text.split('\r\n')[2 * 7]);
+  // The epoch, the seq and the tag are the last ones: each a length and a text.
+  const staleEpoch = Number(command.text.split('\r\n').at(-6));
   await Promise.all([world.lasts(ms), world.work(SOME_WORK)]);
   const { epoch } = await world.hot();
   for (const line of lines) line.catchNothing();
@@ -332,7 +341,7 @@ async function redirections(servers: readonly RedisServer[]): Promise<number> {
 async function killAndRestart(world: World, index: number, meanwhile: () => Promise<void>): Promise<void> {
   await world.cluster.servers[index]?.end('SIGKILL');
   await meanwhile();
-  await world.cluster.restart(index);
+  await world.restart(index);
   await world.work(SOME_WORK);
 }
 

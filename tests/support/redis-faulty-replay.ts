@@ -20,6 +20,7 @@ export async function replayThrough(options: {
   instancesInUse?: number;
   seed?: number;
   edits?: number;
+  faultAfter?: number;
   /** Of each author. */
   perSecond?: number;
   env?: Variables;

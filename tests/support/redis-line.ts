@@ -48,11 +48,9 @@ export class RedisLine {
     return count;
   }
 
-  /** Resolves with the next command that fits, held back. */
-  catch(isIt: (command: string) => boolean): Promise<CaughtCommand> {
-    return new Promise((caught) => {
-      this.#catching = { isIt, caught };
-    });
+  /** Holds back the next command that fits. */
+  catch(isIt: (command: string) => boolean, caught: (command: CaughtCommand) => void): void {
+    this.#catching = { isIt, caught };
   }
 
   catchNothing(): void {

@@ -28,7 +28,7 @@ const PER_SECOND = 400;
 /** Clients look for their server again at once, so that a fault costs the test little. */
 const BACKOFF = { firstMs: 20, ceilingMs: 400 };
 
-/** Replays a history over several servers on one Redis and one store, and lets `fault` happen when a third of it is saved. */
+/** Replays a history over several servers on one Redis and one store, and lets `fault` happen in the middle of it. */
 export async function replayWithFault(options: {
   processes: Processes;
   /** Where Redis is, for all or for each instance. */
@@ -37,6 +37,8 @@ export async function replayWithFault(options: {
   /** Instances that have clients: all of them, or the first so many. */
   instancesInUse?: number;
   history?: History;
+  /** Edits that are saved before the fault; a third of them unless told. */
+  faultAfter?: number;
   /** Edits per second of each author; null: as fast as the servers take them. */
   perSecond?: number | null;
   env?: Variables;
@@ -48,6 +50,7 @@ export async function replayWithFault(options: {
 }): Promise<FaultyReplay> {
   const { processes, redis, instances = 3, perSecond = PER_SECOND, env = {}, command, stallMs, fault } = options;
   const history = options.history ?? makeHistory({ seed: 1, edits: 2_400, authors: 2 });
+  const { faultAfter = history.edits.length / 3 } = options;
   const documents = await processes.directory();
   const ports = await Promise.all(Array.from({ length: instances }, () => portToComeBackTo()));
   const start = (index: number, changes: Variables = {}): Promise<ServerProcess> =>
@@ -82,7 +85,7 @@ export async function replayWithFault(options: {
         },
       };
       happening = (async () => {
-        await eventually('a third to be saved', () => running.register.saved.length > history.edits.length / 3, 60_000);
+        await eventually('work before the fault', () => running.register.saved.length > faultAfter, 60_000);
         await fault(cluster);
       })().catch((cause: unknown) => running.register.problem(`the fault did not happen: ${String(cause)}`));
     },

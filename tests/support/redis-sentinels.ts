@@ -1,5 +1,5 @@
 import { eventually } from './eventually';
-import { freePort, RedisServer } from './redis-server';
+import { RedisServer } from './redis-server';
 
 const NAME = 'flow-test';
 const SENTINELS = 3;
@@ -20,8 +20,8 @@ export class RedisSentinels {
     const follow = ['--replicaof', '127.0.0.1', String(master.port), '--repl-diskless-sync-delay', '0'];
     const replica = await RedisServer.start(...follow, ...args);
     const sentinels = await Promise.all(
-      Array.from({ length: SENTINELS }, async () =>
-        RedisServer.startSentinel(await freePort(), [
+      Array.from({ length: SENTINELS }, () =>
+        RedisServer.startSentinel([
           `sentinel monitor ${NAME} 127.0.0.1 ${master.port} ${QUORUM}`,
           `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS}`,
           `sentinel failover-timeout ${NAME} ${FAILOVER_TIMEOUT_MS}`,

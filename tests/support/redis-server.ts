@@ -10,10 +10,16 @@ import { eventually } from './eventually';
 
 const START_DEADLINE_MS = 15_000;
 const STOP_DEADLINE_MS = 5_000;
+const ANSWER_DEADLINE_MS = 1_000;
+const MAX_PORTS_TRIED = 5;
 /** A server that is down or stands still is told at once. */
 const COMMAND_TIMEOUT_MS = 2_000;
 /** Six of them form a cluster; each master needs a replica. */
 const CLUSTER_NODES = 6;
+const CLUSTER_SETTINGS = [
+  ...['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--appendonly', 'no'],
+  ...['--repl-diskless-sync-delay', '0'],
+];
 
 /** A redis-server of a test's own, on a free port of the loopback device, with its files in a temporary directory. */
 export class RedisServer {
@@ -26,19 +32,28 @@ export class RedisServer {
 
   static async start(...args: string[]): Promise<RedisServer> {
     const directory = await mkdtemp(join(tmpdir(), 'flow-redis-'));
-    const server = new RedisServer(await freePort(), directory, args);
-    await server.launch();
-    return server;
+    return RedisServer.#onFreePort((port) => new RedisServer(port, directory, args));
   }
 
   /** A sentinel keeps what it learns in its file of settings. */
-  static async startSentinel(port: number, settings: readonly string[]): Promise<RedisServer> {
+  static async startSentinel(settings: readonly string[]): Promise<RedisServer> {
     const directory = await mkdtemp(join(tmpdir(), 'flow-sentinel-'));
     const file = join(directory, 'sentinel.conf');
     await writeFile(file, settings.map((line) => `${line}\n`).join(''));
-    const server = new RedisServer(port, directory, ['--sentinel'], [file]);
-    await server.launch();
-    return server;
+    return RedisServer.#onFreePort((port) => new RedisServer(port, directory, ['--sentinel'], [file]));
+  }
+
+  /** Somebody else may take a free port first. */
+  static async #onFreePort(make: (port: number) => RedisServer): Promise<RedisServer> {
+    for (let attempt = 1; ; attempt += 1) {
+      const server = make(await freePort());
+      try {
+        await server.launch();
+        return server;
+      } catch (fault) {
+        if (attempt === MAX_PORTS_TRIED) throw fault;
+      }
+    }
   }
 
   private constructor(port: number, directory: string, args: readonly string[], file: readonly string[] = []) {
@@ -62,15 +77,12 @@ export class RedisServer {
     child.once('error', (cause) => {
       failure = cause;
     });
-    await eventually(
-      `redis-server on port ${this.port}`,
-      async () => {
-        if (failure) throw failure;
-        if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`);
-        return this.#answers();
-      },
-      START_DEADLINE_MS,
-    );
+    child.once('exit', (code) => {
+      failure ??= new Error(`redis-server on port ${this.port} ended with ${code}`);
+    });
+    const isUp = async (): Promise<boolean> => failure !== undefined || this.#answers();
+    await eventually(`redis-server on port ${this.port}`, isUp, START_DEADLINE_MS);
+    if (failure) throw failure;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -117,10 +129,12 @@ export class RedisServer {
   /** Any reply will do: one that wants a password is up, too. */
   async #answers(): Promise<boolean> {
     const socket = connect(this.port, '127.0.0.1');
+    // Whatever else may listen there need not answer.
+    const signal = AbortSignal.timeout(ANSWER_DEADLINE_MS);
     try {
-      await once(socket, 'connect');
+      await once(socket, 'connect', { signal });
       socket.write('PING\r\n');
-      const [reply] = (await once(socket, 'data')) as [Buffer];
+      const [reply] = (await once(socket, 'data', { signal })) as [Buffer];
       return !reply.toString().startsWith('-LOADING');
     } finally {
       socket.destroy();
@@ -133,8 +147,9 @@ export class RedisCluster {
   readonly nodes: readonly RedisServer[];
 
   static async start(): Promise<RedisCluster> {
-    const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--appendonly', 'no'];
-    const nodes = await Promise.all(Array.from({ length: CLUSTER_NODES }, () => RedisServer.start(...settings)));
+    const nodes = await Promise.all(
+      Array.from({ length: CLUSTER_NODES }, () => RedisServer.start(...CLUSTER_SETTINGS)),
+    );
     const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
     await promisify(execFile)('redis-cli', [
       '--cluster',
@@ -205,11 +220,14 @@ export class RedisCluster {
         node.command(async (client) => ({
           info: await client.cluster('INFO'),
           nodes: String(await client.cluster('NODES')),
+          replication: await client.info('replication'),
         })),
       ),
     );
     return known.every(
-      ({ info, nodes }) =>
+      ({ info, nodes, replication }) =>
+        // A replica that never had its master's data does not take its place.
+        !replication.includes('master_link_status:down') &&
         info.includes('cluster_state:ok') &&
         nodes.trim().split('\n').length === CLUSTER_NODES &&
         nodes.match(/\bslave\b/g)?.length === CLUSTER_NODES / 2 &&
@@ -218,14 +236,28 @@ export class RedisCluster {
   }
 }
 
+/**
+ * Systems take ports for outgoing connections from 32,768 on, and this project's own servers theirs from 20,000 on; a cluster node also takes
+ * the port ten thousand above.
+ */
+const PORTS = { from: 4_000, to: 9_999 };
+const CLUSTER_BUS = 10_000;
+
 export async function freePort(): Promise<number> {
   for (;;) {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    server.close();
-    await once(server, 'close');
-    // A cluster node also takes the port ten thousand above.
-    if (address !== null && typeof address === 'object' && address.port < 55_000) return address.port;
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
+    if ((await isFree(port)) && (await isFree(port + CLUSTER_BUS))) return port;
   }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    return false;
+  }
+  server.close();
+  await once(server, 'close');
+  return true;
 }

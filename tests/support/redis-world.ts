@@ -6,10 +6,10 @@ import { eventually } from './eventually';
 import type { Cluster } from './redis-replay';
 import type { RedisServer } from './redis-server';
 import type { AnyRedis } from './redis-topology';
-import { ask } from './server-process';
+import { ask, type ServerProcess } from './server-process';
 
 /** For what takes a failover, or a lease that ends. */
-const DEADLINE_MS = 45_000;
+const DEADLINE_MS = 60_000;
 /** The file that makes the store of a server with the fault `refusing-store` refuse. */
 export const REFUSE_FILE = 'refuse';
 
@@ -27,11 +27,14 @@ export class World {
   readonly cluster: Cluster;
   readonly redis: AnyRedis;
   readonly #total: number;
+  /** All that ever ran: what was counted of those that were killed still counts. */
+  readonly #processes: Set<ServerProcess>;
 
   constructor(cluster: Cluster, redis: AnyRedis, total: number) {
     this.cluster = cluster;
     this.redis = redis;
     this.#total = total;
+    this.#processes = new Set(cluster.servers);
   }
 
   get metaKey(): string {
@@ -47,6 +50,11 @@ export class World {
     return this.cluster.running.authors.reduce((sum, { counts }) => sum + counts.unsent + counts.ordered, 0);
   }
 
+  /** The replay has gone wrong, and goes no further. */
+  get isBroken(): boolean {
+    return this.cluster.running.register.problems.length > 0;
+  }
+
   /** Waits until so many more edits are saved, or all of them. */
   work(edits: number): Promise<void> {
     const until = Math.min(this.saved + edits, this.#total);
@@ -54,16 +62,7 @@ export class World {
   }
 
   until(what: string, check: () => boolean | void | Promise<boolean | void>): Promise<void> {
-    return eventually(
-      what,
-      () => {
-        const [problem] = this.cluster.running.register.problems;
-        // A replay that has gone wrong goes no further.
-        if (problem !== undefined) return;
-        return check();
-      },
-      DEADLINE_MS,
-    );
+    return eventually(what, () => this.isBroken || check(), DEADLINE_MS);
   }
 
   /** For so long a fault lasts. */
@@ -96,16 +95,18 @@ export class World {
     return this.#linesWith('the store refuses, as it was told to');
   }
 
+  /** Operations refused by the processes that run; it falls when one ends. */
   async refused(): Promise<number> {
-    return (await this.#operations()).reduce((sum, { refused }) => sum + refused, 0);
+    const all = await Promise.all(
+      this.cluster.servers.map(async ({ url }) => (await ask(`${url}/ws/stats`, stats)).body.operations.refused),
+    );
+    return all.reduce((sum, refused) => sum + refused, 0);
   }
 
-  async gapsRepaired(): Promise<number> {
-    return (await this.#operations()).reduce((sum, { gapsRepaired }) => sum + gapsRepaired, 0);
-  }
-
-  async forks(): Promise<number> {
-    return (await this.#operations()).reduce((sum, { forks }) => sum + forks, 0);
+  async restart(index: number): Promise<void> {
+    await this.cluster.restart(index);
+    const server = this.cluster.servers[index];
+    if (server) this.#processes.add(server);
   }
 
   /** Why an instance is not ready, as codes. */
@@ -145,13 +146,7 @@ export class World {
   }
 
   #linesWith(text: string): number {
-    return this.cluster.servers.reduce((sum, { lines }) => sum + lines.filter((line) => line.includes(text)).length, 0);
-  }
-
-  #operations() {
-    return Promise.all(
-      this.cluster.servers.map(async ({ url }) => (await ask(`${url}/ws/stats`, stats)).body.operations),
-    );
+    return [...this.#processes].reduce((sum, { lines }) => sum + lines.filter((line) => line.includes(text)).length, 0);
   }
 }
 
