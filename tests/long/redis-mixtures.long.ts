@@ -9,26 +9,35 @@ const FIRST = Number(process.env['REDIS_MIXTURES_FIRST'] ?? 1);
 const COUNT = Number(process.env['REDIS_MIXTURES_COUNT'] ?? 30);
 const SEEDS = Array.from({ length: COUNT }, (_, index) => FIRST + index);
 
-const processes = new Processes();
-afterEach(() => processes.clean());
+async function withProcesses<Answer>(run: (processes: Processes) => Promise<Answer>): Promise<Answer> {
+  const processes = new Processes();
+  try {
+    return await run(processes);
+  } finally {
+    await processes.clean();
+  }
+}
 
-test.each(SEEDS)('a mixture of faults ends equal (seed %i)', async (seed) => {
-  const outcome = await runMixture(makeMixture(seed), processes);
+// Most of the time they wait.
+test.concurrent.each(SEEDS)('a mixture of faults ends equal (seed %i)', async (seed) => {
+  const outcome = await withProcesses((processes) => runMixture(makeMixture(seed), processes));
   keepOutcome(outcome);
   expect(outcome.problems).toEqual([]);
 });
 
 test('a replay ends equal when an instance stands still for thirty seconds in the middle of opening', async () => {
   let count = 0;
-  const { report } = await replayThrough({
-    processes,
-    kind: 'single',
-    edits: 6_000,
-    perSecond: 80,
-    async happen(world) {
-      count = await stalledOpening(world, 30_000);
-    },
-  });
+  const { report } = await withProcesses((processes) =>
+    replayThrough({
+      processes,
+      kind: 'single',
+      edits: 6_000,
+      perSecond: 80,
+      async happen(world) {
+        count = await stalledOpening(world, 30_000);
+      },
+    }),
+  );
   expect(report.problems).toEqual([]);
   expect(count).toBe(1);
 });

@@ -243,7 +243,8 @@ export async function stalledOpening(world: World, ms: number): Promise<number> 
   stalled?.signal('SIGSTOP');
   // The epoch, the seq and the tag are the last ones: each a length and a text.
   const staleEpoch = Number(command.text.split('\r\n').at(-6));
-  await Promise.all([world.lasts(ms), world.work(SOME_WORK)]);
+  const openedByOthers = async (): Promise<boolean> => (await world.hot()).epoch > staleEpoch;
+  await Promise.all([world.lasts(ms), world.until('others to open the session', openedByOthers)]);
   const { epoch } = await world.hot();
   for (const line of lines) line.catchNothing();
   command.letGo();
