@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import type { HostPort, RedisSettings, RedisTarget } from '../../config/redis-settings';
+import type { Clock } from '../lib/clock';
 import { replyCode } from './redis-faults';
 
 export type RedisClient = Redis | Cluster;
@@ -29,6 +30,7 @@ const HANG_UP_MS = 100;
 interface RedisClientsOptions {
   readonly settings: RedisSettings;
   readonly instanceId: string;
+  readonly clock: Clock;
   readonly isStopping: () => boolean;
 }
 
@@ -36,13 +38,15 @@ interface RedisClientsOptions {
 export class RedisClients {
   readonly #settings: RedisSettings;
   readonly #instanceId: string;
+  readonly #clock: Clock;
   readonly #isStopping: () => boolean;
   /** Of a cluster: the nodes it had when we heard of it last, which need not be those that were named to us. */
   #nodes: readonly HostPort[] = [];
 
-  constructor({ settings, instanceId, isStopping }: RedisClientsOptions) {
+  constructor({ settings, instanceId, clock, isStopping }: RedisClientsOptions) {
     this.#settings = settings;
     this.#instanceId = instanceId;
+    this.#clock = clock;
     this.#isStopping = isStopping;
   }
 
@@ -50,7 +54,7 @@ export class RedisClients {
     const { target } = this.#settings;
     switch (target.kind) {
       case 'single':
-        return new Redis({ ...this.#alone(role), host: target.host, port: target.port });
+        return this.#kept(new Redis({ ...this.#alone(role), host: target.host, port: target.port }));
       case 'sentinel':
         return this.#makeOfMaster(role, target);
       case 'cluster':
@@ -77,6 +81,25 @@ export class RedisClients {
     client.once('ready', () => {
       wasReady = true;
     });
+    return this.#kept(client);
+  }
+
+  /**
+   * The client library gives up for good when it is told to hang up while it asks sentinels for the master, and that is just when they tell
+   * it of a failover. Whoever was connected once is connected again.
+   */
+  #kept(client: Redis): Redis {
+    let wasReady = false;
+    client.on('ready', () => {
+      wasReady = true;
+    });
+    client.on('end', () => {
+      if (!wasReady) return;
+      this.#clock.after(RETRY_STEP_MS, () => {
+        // What goes wrong is told by its events.
+        if (!this.#isStopping()) client.connect().catch(() => {});
+      });
+    });
     return client;
   }
 
@@ -98,7 +121,7 @@ export class RedisClients {
         return this.#retryDelay(attempt);
       },
     });
-    return client;
+    return this.#kept(client);
   }
 
   #makeCluster(role: Role, named: readonly HostPort[]): Cluster {

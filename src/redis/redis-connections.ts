@@ -1,6 +1,6 @@
 import type { ChainableCommander } from 'ioredis';
 import type { HostPort, RedisSettings, RedisTarget } from '../../config/redis-settings';
-import type { Clock } from '../lib/clock';
+import { isDoneWithin, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import { FlowError } from '../protocol/errors';
 import type { Telemetry } from '../telemetry/telemetry';
@@ -39,8 +39,8 @@ export class RedisConnections {
   constructor(options: RedisConnectionsOptions) {
     this.#options = options;
     this.#place = placeOf(options.settings);
-    const { settings, instanceId } = options;
-    this.#clientsToMake = new RedisClients({ settings, instanceId, isStopping: () => this.#isStopping });
+    const { settings, instanceId, clock } = options;
+    this.#clientsToMake = new RedisClients({ settings, instanceId, clock, isStopping: () => this.#isStopping });
   }
 
   /** Where Redis is, without credentials. */
@@ -81,18 +81,32 @@ export class RedisConnections {
     const { log } = this.#options;
     for (const [role, client] of this.#clients) {
       log.debug({ role, redis: this.where }, 'connecting to Redis');
-      try {
-        // A listener of a cluster goes on to the next node by itself.
-        await (role === 'adapter' && this.isCluster ? client.connect().catch(() => {}) : client.connect());
-        if (role === 'command') await this.#check(client);
-      } catch (cause) {
-        // What `connect` rejects with is often only that the connection was closed.
-        const { kind, message } = explain(this.#lastFaults.get(role) ?? cause, this.#place);
-        const remedy = kind === '' ? ` Check ${this.#place.variables}.` : '';
-        throw cause instanceof FlowError ? cause : new FlowError('BACKEND_UNAVAILABLE', message + remedy);
-      }
+      await this.#connect(role, client);
+      if (role === 'command') await this.#check(client);
     }
     log.info({ redis: this.where }, '✅ Redis connected successfully');
+  }
+
+  async #connect(role: Role, client: RedisClient): Promise<void> {
+    try {
+      await client.connect();
+    } catch (cause) {
+      // A listener of a cluster goes on to the next node by itself.
+      if (role === 'adapter' && this.isCluster) return;
+      // What `connect` rejects with is often only that the connection was closed.
+      const { kind, message } = explain(this.#lastFaults.get(role) ?? cause, this.#place);
+      const isRefused = kind !== '';
+      // On a busy machine the first answers may come too late; the client goes on trying.
+      if (!isRefused && (await this.#isReadyInTime(client))) return;
+      const remedy = isRefused ? '' : ` Check ${this.#place.variables}.`;
+      throw new FlowError('BACKEND_UNAVAILABLE', message + remedy);
+    }
+  }
+
+  #isReadyInTime(client: RedisClient): Promise<boolean> {
+    if (client.status === 'end') return Promise.resolve(false);
+    const ready = new Promise((resolve) => client.once('ready', resolve));
+    return isDoneWithin(this.#options.clock, ready, this.#options.settings.connectTimeoutMs);
   }
 
   async stop(): Promise<void> {
@@ -203,7 +217,8 @@ export class RedisConnections {
     const { password, username, target } = settings;
     // Given a password, a server that has none makes the client library print a line to the console, and nothing else.
     if (password !== undefined) {
-      await (username === undefined ? client.call('AUTH', password) : client.call('AUTH', username, password));
+      const given = username === undefined ? [password] : [username, password];
+      await this.ask('AUTH', (redis) => redis.call('AUTH', ...given));
     }
     const warnings = await checkServer(client, this.where, target.kind === 'cluster' ? 'cluster' : 'single');
     for (const warning of warnings) log.warn({ redis: this.where }, warning);

@@ -43,11 +43,18 @@ function linesOf(all: readonly Kept[]): string[] {
     `- Edits: ${all.reduce((sum, { edits }) => sum + edits, 0)}`,
     `- **Not equal: ${all.filter(({ problems }) => problems.length > 0).length}**`,
     '',
-    '| seed | Redis | instances | faults | opened again | edit to saved, p50 / p99 ms | seconds | ends |',
-    '| ---: | --- | ---: | --- | ---: | ---: | ---: | --- |',
+    '| seed | Redis | instances | faults | opened again | epochs | edit to saved, p50 / p99 ms | seconds | ends |',
+    '| ---: | --- | ---: | --- | ---: | ---: | ---: | ---: | --- |',
     ...all.map(
-      ({ mixture: { seed, kind, instances, foreground, background }, problems, reopenings, savedLagMs, seconds }) =>
-        `| ${seed} | ${kind} | ${instances} | ${[...foreground, ...background.map((name) => `*${name}*`)].join('; ')} | ${reopenings} | ` +
+      ({
+        mixture: { seed, kind, instances, foreground, background },
+        problems,
+        reopenings,
+        epochs,
+        savedLagMs,
+        seconds,
+      }) =>
+        `| ${seed} | ${kind} | ${instances} | ${[...foreground, ...background.map((name) => `*${name}*`)].join('; ')} | ${reopenings} | ${epochs} | ` +
         `${Math.round(savedLagMs.p50)} / ${Math.round(savedLagMs.p99)} | ${Math.round(seconds)} | ${problems.length === 0 ? 'equal' : problems[0]} |`,
     ),
     '',

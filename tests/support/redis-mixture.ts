@@ -32,9 +32,13 @@ export interface MixtureOutcome {
   readonly mixture: Mixture;
   readonly counts: Readonly<Partial<Record<FaultName, number>>>;
   readonly problems: readonly string[];
+  /** What the instances said last; of those that ended equal nobody wants to know. */
+  readonly lines: readonly string[];
   readonly edits: number;
   readonly seconds: number;
   readonly reopenings: number;
+  /** Opened in all. */
+  readonly epochs: number;
   readonly savedLagMs: { readonly p50: number; readonly p99: number };
 }
 
@@ -72,6 +76,7 @@ const faultOf = (name: FaultName): Fault => FAULTS[name];
 export async function runMixture(mixture: Mixture, processes: Processes): Promise<MixtureOutcome> {
   const counts: Partial<Record<FaultName, number>> = {};
   let reopenings = 0;
+  let epochs = 0;
   const lane = async (world: World, names: readonly FaultName[], dice: Dice): Promise<void> => {
     for (const name of names) {
       await world.lasts(dice.between(0, MAX_PAUSE_MS));
@@ -84,7 +89,7 @@ export async function runMixture(mixture: Mixture, processes: Processes): Promis
     }
   };
   const dice = new Dice(mixture.seed);
-  const { report } = await replayThrough({
+  const { report, servers } = await replayThrough({
     processes,
     kind: mixture.kind,
     instances: mixture.instances,
@@ -100,17 +105,21 @@ export async function runMixture(mixture: Mixture, processes: Processes): Promis
         lane(world, mixture.background, dice.for('background')),
       ]);
       ({ reopenings } = world);
+      epochs = (await world.hot()).epoch;
     },
   });
   const { problems, edits, seconds, savedLagMs } = report;
   const missing = [...mixture.foreground, ...mixture.background].filter((name) => (counts[name] ?? 0) < 1);
+  const found = [...problems, ...missing.map((name) => `this did not happen: ${name}`)];
   return {
     mixture,
     counts,
-    problems: [...problems, ...missing.map((name) => `this did not happen: ${name}`)],
+    problems: found,
+    lines: found.length === 0 ? [] : servers.flatMap(({ lines }) => lines),
     edits,
     seconds,
     reopenings,
+    epochs,
     savedLagMs,
   };
 }

@@ -123,7 +123,7 @@ export class World {
     await this.until('every instance to hear the others', async () => {
       const server = await this.redis.serverOf(channel);
       const [, followers] = (await server.command((client) => client.call('PUBSUB', numSub, channel))) as unknown[];
-      if (Number(followers) < names.length) throw new Error(`${String(followers)} hear hints`);
+      if (Number(followers) < names.length) throw new Error(`${String(followers)} hear hints at ${server.port}`);
       const lists = await Promise.all(
         (await this.redis.masters()).map((master) => master.command((client) => client.client('LIST'))),
       );
