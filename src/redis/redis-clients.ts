@@ -24,6 +24,8 @@ const CLUSTER_WAIT_MS = 100;
 const SLOTS_REFRESH_MS = 5_000;
 /** How often a sentinel that is away is tried again; the others tell of a failover meanwhile. */
 const SENTINEL_RETRY_MS = 1_000;
+/** A master that has become a replica is left at once; one that still is one after that is asked again, but not all the time. */
+const READ_ONLY_AGAIN_MS = 5_000;
 /** A connection that we end and the other side does not is dropped after this time; the process waits for it. */
 const HANG_UP_MS = 100;
 
@@ -157,13 +159,19 @@ export class RedisClients {
 
   /** For a client with one connection. */
   #alone(role: Role) {
+    let readOnlyUntil = 0;
     return {
       ...this.#common(role),
       lazyConnect: true,
       enableOfflineQueue: isListening(role),
       retryStrategy: (attempt) => this.#retryDelay(attempt),
       // The master of before: its name, or the sentinels, know the one of now.
-      reconnectOnError: (fault) => replyCode(fault) === 'READONLY',
+      reconnectOnError: (fault) => {
+        const now = this.#clock.monotonic();
+        if (replyCode(fault) !== 'READONLY' || now < readOnlyUntil) return false;
+        readOnlyUntil = now + READ_ONLY_AGAIN_MS;
+        return true;
+      },
     } satisfies RedisOptions;
   }
 

@@ -266,7 +266,8 @@ async function splitBrain(world: World): Promise<number> {
   await proxy.start();
   try {
     await master.command((client) => client.config('SET', 'repl-diskless-sync-delay', '0'));
-    const replica = await redis.add('--replicaof', '127.0.0.1', String(proxy.port));
+    const replica = await redis.add();
+    await replica.command((client) => client.replicaof('127.0.0.1', proxy.port));
     await world.until('the replica to follow', async () => (await world.hot(replica)).seq > 0);
     proxy.swallows = 'down';
     await world.work(SOME_WORK);
