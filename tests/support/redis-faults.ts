@@ -361,11 +361,17 @@ function single({ redis }: World): SingleRedis {
   return redis;
 }
 
+/** Once all of them answer: one may be away, or no master any more. */
 async function onMasters<Answer>(
-  { redis }: World,
+  world: World,
   run: Parameters<typeof RedisServer.prototype.command<Answer>>[0],
 ): Promise<Answer[]> {
-  return Promise.all((await redis.masters()).map((master) => master.command(run)));
+  let answers: Answer[] = [];
+  await world.until('the masters to answer', async () => {
+    const masters = await world.redis.masters();
+    answers = await Promise.all(masters.map((master) => master.command(run)));
+  });
+  return answers;
 }
 
 function atLeastOne(what: string, count: number): number {

@@ -44,7 +44,7 @@ export class RedisLine {
   /** Ends what is connected; answers how many connections that were. */
   cut(): number {
     const count = this.#sockets.size / 2;
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) socket.destroy();
     return count;
   }
 
