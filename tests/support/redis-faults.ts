@@ -5,7 +5,7 @@ import type { CaughtCommand } from './redis-line';
 import { ClusterRedis, SentinelRedis, SingleRedis, type AnyRedis } from './redis-topology';
 import type { Dice } from './schedule/dice';
 import { TcpProxy } from './schedule/tcp-proxy';
-import type { World } from './redis-world';
+import type { Hot, World } from './redis-world';
 
 /** What may go wrong in the middle of a replay. Answers how often it happened; it throws where it did not. */
 export interface Fault {
@@ -68,9 +68,9 @@ export const FAULTS = {
   FLUSHALL: {
     on: EVERYWHERE,
     async happen(world) {
-      const before = world.reopenings;
+      const before = await hotLog(world);
       const flushed = await onMasters(world, (client) => client.flushall());
-      await world.until('the vanished log to be noticed', () => world.reopenings > before);
+      await openedAgain(world, before);
       return flushed.length;
     },
   },
@@ -89,11 +89,11 @@ export const FAULTS = {
     on: ['single'],
     async happen(world) {
       const { server } = single(world);
-      const before = world.reopenings;
+      const before = await hotLog(world);
       await server.kill();
       await server.wipe();
       await server.launch();
-      await world.until('the vanished log to be noticed', () => world.reopenings > before);
+      await openedAgain(world, before);
       return 1;
     },
   },
@@ -234,6 +234,7 @@ export async function stalledOpening(world: World, ms: number): Promise<number> 
   const caught: Array<{ index: number; command: CaughtCommand }> = [];
   const isFirst = (text: string): boolean => caught.length === 0 && texts.some((script) => text.includes(script));
   lines.forEach((line, index) => line.catch(isFirst, (command) => caught.push({ index, command })));
+  await hotLog(world);
   await server.command((client) => client.flushall());
   await world.until('an instance to seed', () => caught.length > 0);
   const [first] = caught;
@@ -257,6 +258,21 @@ export async function stalledOpening(world: World, ms: number): Promise<number> 
 
 /** Both masters are there for so long, unless both have been written to before. */
 const SPLIT_MS = 3_000;
+
+/** The hot log that there is, once there is one. */
+async function hotLog(world: World): Promise<Hot> {
+  let hot: Hot | undefined;
+  await world.until('a hot log', async () => {
+    hot = await world.hot();
+    return hot.epoch > 0;
+  });
+  if (!hot) throw new Error('there is no hot log');
+  return hot;
+}
+
+/** It was noticed that the hot log is gone, and the session goes on under a newer epoch. */
+const openedAgain = (world: World, before: Hot): Promise<void> =>
+  world.until('the vanished log to be noticed', async () => (await world.hot()).epoch > before.epoch);
 
 /** The master goes on for one instance, while the others use a replica that never got the last writes. */
 async function splitBrain(world: World): Promise<number> {
