@@ -256,9 +256,6 @@ export async function stalledOpening(world: World, ms: number): Promise<number> 
   return 1;
 }
 
-/** Both masters are there for so long, unless both have been written to before. */
-const SPLIT_MS = 3_000;
-
 /** The hot log that there is, once there is one. */
 async function hotLog(world: World): Promise<Hot> {
   let hot: Hot | undefined;
@@ -273,6 +270,9 @@ async function hotLog(world: World): Promise<Hot> {
 /** It was noticed that the hot log is gone, and the session goes on under a newer epoch. */
 const openedAgain = (world: World, before: Hot): Promise<void> =>
   world.until('the vanished log to be noticed', async () => (await world.hot()).epoch > before.epoch);
+
+/** Both masters are there for so long, unless both have been written to before. */
+const SPLIT_MS = 3_000;
 
 /** The master goes on for one instance, while the others use a replica that never got the last writes. */
 async function splitBrain(world: World): Promise<number> {
