@@ -212,6 +212,8 @@ export async function refusingStore(world: World, ms: number): Promise<number> {
   const { saved } = world;
   const end = await world.refuseToStore();
   await world.lasts(ms);
+  // Another fault may keep everybody from having anything to save.
+  await world.until('a save to be refused', () => world.refusedByStore > before);
   if (world.saved - saved > MAX_ON_ITS_WAY) throw new Error('the store took something');
   const { held } = world;
   await end();
