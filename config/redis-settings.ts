@@ -8,7 +8,12 @@ export interface HostPort {
 /** Where Redis is. */
 export type RedisTarget =
   | ({ readonly kind: 'single' } & HostPort)
-  | { readonly kind: 'sentinel'; readonly sentinels: readonly HostPort[]; readonly name: string }
+  | {
+      readonly kind: 'sentinel';
+      readonly sentinels: readonly HostPort[];
+      readonly name: string;
+      readonly password?: string;
+    }
   | { readonly kind: 'cluster'; readonly nodes: readonly HostPort[] };
 
 /** Everything about Redis, from the variables that begin with REDIS_. */
@@ -20,6 +25,8 @@ export interface RedisSettings {
   readonly password?: string;
   readonly db: number;
   readonly isTls: boolean;
+  /** Certificates in PEM that a server's own must go back to; undefined: those that Node trusts. */
+  readonly tlsCa?: string;
   readonly protocol: 2 | 3;
   readonly keyPrefix: string;
   readonly sessionTtlMs: number;
@@ -39,6 +46,7 @@ export function redisSettingsOf(read: Settings): RedisSettings {
       (given) => given !== undefined,
     ),
     ...credentialsOf(read),
+    ...(read.redisTlsCa === undefined ? {} : { tlsCa: read.redisTlsCa }),
     protocol: read.redisProtocol === '2' ? 2 : 3,
     keyPrefix: read.redisKeyPrefix,
     sessionTtlMs: read.redisSessionTtl * 1_000,
@@ -54,12 +62,16 @@ function targetOf({
   redisClusterNodes,
   redisSentinels,
   redisSentinelName,
+  redisSentinelPassword: password,
   redisUrl,
   redisHost,
   redisPort,
 }: Settings): RedisTarget {
   if (redisClusterNodes) return { kind: 'cluster', nodes: redisClusterNodes };
-  if (redisSentinels) return { kind: 'sentinel', sentinels: redisSentinels, name: redisSentinelName ?? '' };
+  if (redisSentinels) {
+    const name = redisSentinelName ?? '';
+    return { kind: 'sentinel', sentinels: redisSentinels, name, ...(password === undefined ? {} : { password }) };
+  }
   if (redisUrl === undefined) return { kind: 'single', host: redisHost ?? 'localhost', port: redisPort };
   const { hostname, port } = new URL(redisUrl);
   return { kind: 'single', host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? DEFAULT_PORT : Number(port) };

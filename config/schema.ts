@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { stopDeadlineMs } from './stop-deadline.json';
-import { bytes, choice, flag, integer, milliseconds } from './value-types';
+import { bytes, choice, fileText, flag, integer, milliseconds } from './value-types';
 
 /** Longest text V8 can surely hold and JSON can surely escape; a frame is one text. */
 const MAX_FRAME_BYTES = 67_108_864;
@@ -95,6 +95,9 @@ export const settings = z.object({
   redisPassword: z.string().optional().describe('Password of Redis. Unset: none.'),
   redisDb: integer(0, 0, 1_000).describe('Number of the database. A cluster has only 0.'),
   redisTls: flag(false).describe('Encrypts the connection to Redis; rediss:// says so too.'),
+  redisTlsCa: fileText(/-----BEGIN CERTIFICATE-----/, 'must be the path of a file with certificates (PEM)')
+    .optional()
+    .describe('Certificates that sign the one of Redis, where that is not a public authority.'),
   redisClusterNodes: hostPorts.describe(
     'Some nodes of a Redis Cluster, as host:port,host:port; instead of REDIS_HOST.',
   ),
@@ -102,6 +105,7 @@ export const settings = z.object({
     'Sentinels that know where the master is, as host:port,host:port; instead of REDIS_HOST.',
   ),
   redisSentinelName: z.string().min(1).optional().describe('What the sentinels call the master.'),
+  redisSentinelPassword: z.string().optional().describe('Password of the sentinels themselves. Unset: none.'),
   redisProtocol: choice(['3', '2'], '3').describe('RESP version; 2 for old proxies.'),
   redisKeyPrefix: z
     .string()
@@ -182,7 +186,12 @@ export type SettingName = keyof Settings;
 export const settingNames: readonly SettingName[] = settings.keyof().options;
 
 /** Variables whose value is never repeated in a message. */
-export const secretSettings: ReadonlySet<string> = new Set<SettingName>(['flowSecret', 'redisUrl', 'redisPassword']);
+export const secretSettings: ReadonlySet<string> = new Set<SettingName>([
+  'flowSecret',
+  'redisUrl',
+  'redisPassword',
+  'redisSentinelPassword',
+]);
 
 /** The variable of a setting: `saveIntervalMs` is read from `SAVE_INTERVAL_MS`. */
 export const variableOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();

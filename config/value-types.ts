@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 /** A day: no interval of this server is longer, and it stays below what a timer can hold (2^31 ms). */
@@ -34,4 +35,18 @@ export function choice<const Values extends readonly [string, ...string[]]>(
   defaultValue: Values[number],
 ) {
   return z.enum(values, { error: `must be ${values.join(' | ')}` }).prefault(defaultValue);
+}
+
+/** A file's text by its path. Read once, here, so that a file that is not there is the variable's fault. */
+export function fileText(pattern: RegExp, error: string) {
+  return z.string().transform((path, context) => {
+    let text = '';
+    try {
+      text = readFileSync(path, 'utf8');
+    } catch {
+      // Told below, with the path.
+    }
+    if (!pattern.test(text)) context.addIssue({ code: 'custom', message: error });
+    return text;
+  });
 }

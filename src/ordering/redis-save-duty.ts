@@ -1,4 +1,5 @@
-import type { RedisClient, RedisConnections } from '../redis/redis-connections';
+import type { RedisClient } from '../redis/redis-clients';
+import type { RedisConnections } from '../redis/redis-connections';
 import type { RedisKeys } from '../redis/keys';
 import type { EventOrdering } from './event-ordering';
 import type { SaveDuty } from './save-duty';

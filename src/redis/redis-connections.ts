@@ -1,30 +1,13 @@
-import { type ChainableCommander, Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import type { ChainableCommander } from 'ioredis';
 import type { HostPort, RedisSettings, RedisTarget } from '../../config/redis-settings';
-import type { Clock } from '../lib/clock';
+import { isDoneWithin, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import { FlowError } from '../protocol/errors';
 import type { Telemetry } from '../telemetry/telemetry';
 import { checkServer } from './redis-checks';
-import { explain, toRedisError } from './redis-faults';
+import { RedisClients, type RedisClient, type Role } from './redis-clients';
+import { explain, toRedisError, type RedisPlace } from './redis-faults';
 
-export type RedisClient = Redis | Cluster;
-
-/** `command` asks; `subscriber` (to hints) and `adapter` (of Socket.IO) listen, and do nothing else. */
-export type Role = 'command' | 'publisher' | 'subscriber' | 'adapter';
-
-const isListening = (role: Role): boolean => role === 'subscriber' || role === 'adapter';
-
-/** Delay before the first attempt to connect again; it grows by as much with every further one. */
-const RETRY_STEP_MS = 50;
-/** Share of the delay that is left to chance, so that all instances do not come back in one moment. */
-const RETRY_JITTER = 0.25;
-/** A Redis that has stopped without closing its connections is noticed by nothing else. */
-const COMMAND_TIMEOUT_MS = 1_000;
-/** Redirections, and waits for a failover, that one command may take. */
-const CLUSTER_REDIRECTIONS = 4;
-const CLUSTER_WAIT_MS = 100;
-/** Slots that moved without anybody being told. */
-const SLOTS_REFRESH_MS = 5_000;
 const QUIT_DEADLINE_MS = 1_000;
 /** A slow Redis is slow for thousands of operations. */
 const SLOW_LINE_INTERVAL_MS = 10_000;
@@ -48,7 +31,8 @@ interface Loss {
 /** Makes all connections to Redis, one per role, says how they are, and closes them. */
 export class RedisConnections {
   readonly #options: RedisConnectionsOptions;
-  readonly #where: string;
+  readonly #place: RedisPlace;
+  readonly #clientsToMake: RedisClients;
   readonly #clients = new Map<Role, RedisClient>();
   /** Roles whose connection is lost right now. */
   readonly #lost = new Map<Role, Loss>();
@@ -60,12 +44,14 @@ export class RedisConnections {
 
   constructor(options: RedisConnectionsOptions) {
     this.#options = options;
-    this.#where = describeTarget(options.settings.target);
+    this.#place = placeOf(options.settings);
+    const { settings, instanceId, clock } = options;
+    this.#clientsToMake = new RedisClients({ settings, instanceId, clock, isStopping: () => this.#isStopping });
   }
 
   /** Where Redis is, without credentials. */
   get where(): string {
-    return this.#where;
+    return this.#place.address;
   }
 
   get isCluster(): boolean {
@@ -100,18 +86,33 @@ export class RedisConnections {
   async start(): Promise<void> {
     const { log } = this.#options;
     for (const [role, client] of this.#clients) {
-      log.debug({ role, redis: this.#where }, 'connecting to Redis');
-      try {
-        // A listener of a cluster goes on to the next node by itself.
-        await (role === 'adapter' && this.isCluster ? client.connect().catch(() => {}) : client.connect());
-        if (role === 'command') await this.#check(client);
-      } catch (cause) {
-        // What `connect` rejects with is often only that the connection was closed.
-        const { message } = explain(this.#lastFaults.get(role) ?? cause, this.#where);
-        throw cause instanceof FlowError ? cause : new FlowError('BACKEND_UNAVAILABLE', message);
-      }
+      log.debug({ role, redis: this.where }, 'connecting to Redis');
+      await this.#connect(role, client);
+      if (role === 'command') await this.#check(client);
     }
-    log.info({ redis: this.#where }, '✅ Redis connected successfully');
+    log.info({ redis: this.where }, '✅ Redis connected successfully');
+  }
+
+  async #connect(role: Role, client: RedisClient): Promise<void> {
+    try {
+      await client.connect();
+    } catch (cause) {
+      // A listener of a cluster goes on to the next node by itself.
+      if (role === 'adapter' && this.isCluster) return;
+      // What `connect` rejects with is often only that the connection was closed.
+      const { kind, message } = explain(this.#lastFaults.get(role) ?? cause, this.#place);
+      const isRefused = kind !== '';
+      // On a busy machine the first answers may come too late; the client goes on trying.
+      if (!isRefused && (await this.#isReadyInTime(client))) return;
+      const remedy = isRefused ? '' : ` Check ${this.#place.variables}.`;
+      throw new FlowError('BACKEND_UNAVAILABLE', message + remedy);
+    }
+  }
+
+  #isReadyInTime(client: RedisClient): Promise<boolean> {
+    if (client.status === 'end') return Promise.resolve(false);
+    const ready = new Promise((resolve) => client.once('ready', resolve));
+    return isDoneWithin(this.#options.clock, ready, this.#options.settings.connectTimeoutMs);
   }
 
   async stop(): Promise<void> {
@@ -129,7 +130,7 @@ export class RedisConnections {
         }
       }),
     );
-    if (this.#clients.size > 0) this.#options.log.info({ redis: this.#where }, 'Redis connection closed');
+    if (this.#clients.size > 0) this.#options.log.info({ redis: this.where }, 'Redis connection closed');
   }
 
   /** One operation against Redis: measured, its slowness told, its faults explained. `name` is what the log calls it. */
@@ -141,7 +142,7 @@ export class RedisConnections {
     } catch (cause) {
       // Of a lost connection the library says only that it cannot be written to.
       const isLost = this.client('command').status !== 'ready';
-      throw toRedisError((isLost ? this.#lastFaults.get('command') : undefined) ?? cause, this.#where);
+      throw toRedisError((isLost ? this.#lastFaults.get('command') : undefined) ?? cause, this.#place);
     } finally {
       const ms = clock.monotonic() - startedAt;
       telemetry.redisMs.record(ms);
@@ -186,90 +187,9 @@ export class RedisConnections {
   }
 
   #make(role: Role): RedisClient {
-    const { target } = this.#options.settings;
-    const client = target.kind === 'cluster' ? this.#makeOfCluster(role, target.nodes) : this.#makeSingle(role);
+    const client = this.#clientsToMake.make(role);
     this.#watch(role, client);
     return client;
-  }
-
-  #makeSingle(role: Role): Redis {
-    const { target } = this.#options.settings;
-    const options = {
-      ...this.#common(role),
-      lazyConnect: true,
-      enableOfflineQueue: isListening(role),
-      retryStrategy: (attempt) => this.#retryDelay(attempt),
-    } satisfies RedisOptions;
-    if (target.kind === 'sentinel') {
-      return new Redis({
-        ...options,
-        sentinels: target.sentinels.map(({ host, port }) => ({ host, port })),
-        name: target.name,
-        sentinelRetryStrategy: (attempt) => this.#retryDelay(attempt),
-      });
-    }
-    if (target.kind === 'cluster') throw new Error('a cluster is made by other means');
-    return new Redis({ ...options, host: target.host, port: target.port });
-  }
-
-  #makeOfCluster(role: Role, nodes: readonly HostPort[]): RedisClient {
-    return role === 'adapter' ? this.#makeListener(role, nodes) : this.#makeCluster(role, nodes);
-  }
-
-  /**
-   * What is published to a cluster without shards, every node hears. So this listens to one, and to the next when that is gone: the client
-   * library's own way, when all are gone, tries thousands of times per second and keeps something of each.
-   */
-  #makeListener(role: Role, nodes: readonly HostPort[]): Redis {
-    const nodeAt = (attempt: number): Partial<HostPort> => nodes[attempt % nodes.length] ?? {};
-    const client = new Redis({
-      ...this.#common(role),
-      ...nodeAt(0),
-      lazyConnect: true,
-      retryStrategy: (attempt) => {
-        Object.assign(client.options, nodeAt(attempt));
-        return this.#retryDelay(attempt);
-      },
-    });
-    return client;
-  }
-
-  #makeCluster(role: Role, nodes: readonly HostPort[]): Cluster {
-    return new Cluster([...nodes], {
-      lazyConnect: true,
-      enableOfflineQueue: isListening(role),
-      shardedSubscribers: role === 'subscriber',
-      slotsRefreshInterval: SLOTS_REFRESH_MS,
-      maxRedirections: CLUSTER_REDIRECTIONS,
-      retryDelayOnFailover: CLUSTER_WAIT_MS,
-      retryDelayOnClusterDown: CLUSTER_WAIT_MS,
-      clusterRetryStrategy: (attempt) => this.#retryDelay(attempt),
-      redisOptions: this.#common(role),
-    } satisfies ClusterOptions);
-  }
-
-  #common(role: Role) {
-    const { settings, instanceId } = this.#options;
-    const { username, password, db, isTls, protocol, maxRetries, connectTimeoutMs } = settings;
-    return {
-      connectionName: `flow:${instanceId}:${role}`,
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-      db,
-      ...(isTls ? { tls: {} } : {}),
-      protocol,
-      connectTimeout: connectTimeoutMs,
-      maxRetriesPerRequest: isListening(role) ? null : maxRetries,
-      ...(isListening(role) ? {} : { commandTimeout: COMMAND_TIMEOUT_MS }),
-      // Whether it was done is not known; the caller asks again, and is told that it was.
-      autoResendUnfulfilledCommands: isListening(role),
-    } as const;
-  }
-
-  #retryDelay(attempt: number): number | null {
-    if (this.#isStopping) return null;
-    const longest = Math.min(RETRY_STEP_MS * attempt, this.#options.settings.retryDelayMs);
-    return Math.round(longest * (1 - RETRY_JITTER * Math.random()));
   }
 
   /** One line when a connection is lost, one with the cause, and one when it is back, however often it was tried in between. */
@@ -278,22 +198,22 @@ export class RedisConnections {
     client.on('error', (cause: unknown) => {
       const loss = this.#lossOf(role);
       this.#lastFaults.set(role, cause);
-      const { kind, message } = explain(cause, this.#where);
-      log[loss.isCauseTold ? 'debug' : 'error']({ role, kind, redis: this.#where }, message);
+      const { kind, message } = explain(cause, this.#place);
+      log[loss.isCauseTold ? 'debug' : 'error']({ role, kind, redis: this.where }, message);
       loss.isCauseTold = true;
     });
     client.on('reconnecting', (delayMs: number) => {
       const loss = this.#lossOf(role);
       loss.attempts += 1;
       log[loss.attempts === 1 ? 'warn' : 'debug'](
-        { role, delayMs, redis: this.#where },
+        { role, delayMs, redis: this.where },
         'Redis connection lost, reconnecting',
       );
     });
     client.on('ready', () => {
       const loss = this.#lost.get(role);
       this.#lost.delete(role);
-      if (loss) log.info({ role, attempts: loss.attempts, redis: this.#where }, 'Redis is back');
+      if (loss) log.info({ role, attempts: loss.attempts, redis: this.where }, 'Redis is back');
     });
   }
 
@@ -309,22 +229,27 @@ export class RedisConnections {
     const { password, username, target } = settings;
     // Given a password, a server that has none makes the client library print a line to the console, and nothing else.
     if (password !== undefined) {
-      await (username === undefined ? client.call('AUTH', password) : client.call('AUTH', username, password));
+      const given = username === undefined ? [password] : [username, password];
+      await this.ask('AUTH', (redis) => redis.call('AUTH', ...given));
     }
-    const warnings = await checkServer(client, this.#where, target.kind === 'cluster' ? 'cluster' : 'single');
-    for (const warning of warnings) log.warn({ redis: this.#where }, warning);
+    const warnings = await checkServer(client, this.where, target.kind === 'cluster' ? 'cluster' : 'single');
+    for (const warning of warnings) log.warn({ redis: this.where }, warning);
   }
 }
 
-/** For messages and logs: never credentials. */
-function describeTarget(target: RedisTarget): string {
+function placeOf({ target, isTls }: RedisSettings): RedisPlace {
+  // A Redis that does not speak TLS waits for the end of a line, for ever.
+  const tls = isTls ? ', and REDIS_TLS' : '';
   const list = (hosts: readonly HostPort[]): string => hosts.map(({ host, port }) => `${host}:${port}`).join(', ');
   switch (target.kind) {
     case 'single':
-      return list([target]);
+      return { address: list([target]), variables: `REDIS_HOST and REDIS_PORT, or REDIS_URL${tls}` };
     case 'sentinel':
-      return `${target.name} behind sentinels ${list(target.sentinels)}`;
+      return {
+        address: `${target.name} behind sentinels ${list(target.sentinels)}`,
+        variables: `REDIS_SENTINELS and REDIS_SENTINEL_NAME${tls}`,
+      };
     case 'cluster':
-      return `cluster ${list(target.nodes)}`;
+      return { address: `cluster ${list(target.nodes)}`, variables: `REDIS_CLUSTER_NODES${tls}` };
   }
 }

@@ -27,8 +27,14 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
 ]);
 
+/** Of the client's side of TLS: the certificate is not what it should be. */
+const CERTIFICATE = /^(?:CERT_|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_|ERR_TLS_CERT)/;
+
 /** A password was given, and the server has none. Redis uses its general code for this one. */
 const NO_PASSWORD_SET = 'without any password configured';
+
+/** A script did what its user may not. Redis uses its general code for this one, too. */
+const SCRIPT_NOT_PERMITTED = "The user executing the script can't";
 
 /** `kind` says more than `message` to a program: the reply's code, a system error's code, or ''. */
 export interface RedisFault {
@@ -37,15 +43,27 @@ export interface RedisFault {
   readonly message: string;
 }
 
-/** What is wrong and what to change, in one line. `where`: the address, without credentials. */
-export function explain(cause: unknown, where: string): RedisFault {
+/** Where Redis is: for messages. */
+export interface RedisPlace {
+  /** Without credentials. */
+  readonly address: string;
+  /** The variables that say so. */
+  readonly variables: string;
+}
+
+/** What is wrong and what to change, in one line. */
+export function explain(cause: unknown, { address: where, variables }: RedisPlace): RedisFault {
   const said = rootOf(cause);
   const system = codeOf(said);
   if (UNREACHABLE.has(system)) {
-    const message = `Redis cannot be reached at ${where} (${said.message || system}). Is it running? Check REDIS_HOST and REDIS_PORT, or REDIS_URL.`;
+    const message = `Redis cannot be reached at ${where} (${said.message || system}). Is it running? Check ${variables}.`;
     return { kind: system, message };
   }
-  const kind = /^[A-Z]+(?= )/.exec(said.message)?.[0] ?? '';
+  if (CERTIFICATE.test(system)) {
+    const message = `The certificate of Redis at ${where} is not trusted: set REDIS_TLS_CA to a file with the one that signs it, and check ${variables}. (${said.message})`;
+    return { kind: system, message };
+  }
+  const kind = said.message.includes(SCRIPT_NOT_PERMITTED) ? 'NOPERM' : replyCode(said);
   if (said.message.includes(NO_PASSWORD_SET)) {
     const message = `Redis at ${where} has no password, but REDIS_PASSWORD is set: leave it empty, or set the same one in Redis. (${said.message})`;
     return { kind: 'WRONGPASS', message };
@@ -54,10 +72,13 @@ export function explain(cause: unknown, where: string): RedisFault {
   return { kind, message: remedy === undefined ? `Redis at ${where}: ${said.message}` : `${remedy} (${said.message})` };
 }
 
+/** The code that a reply of Redis begins with, if it is one. */
+export const replyCode = ({ message }: Error): string => /^[A-Z]+(?= )/.exec(message)?.[0] ?? '';
+
 /** What a caller of a port gets. Redis that is full refuses; in every other trouble nobody knows what was done. */
-export function toRedisError(cause: unknown, where: string): FlowError {
+export function toRedisError(cause: unknown, place: RedisPlace): FlowError {
   if (cause instanceof FlowError) return cause;
-  const { kind, message } = explain(cause, where);
+  const { kind, message } = explain(cause, place);
   return new FlowError(
     kind === 'OOM' ? 'BUSY' : 'BACKEND_UNAVAILABLE',
     message,

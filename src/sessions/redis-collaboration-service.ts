@@ -2,7 +2,8 @@ import type { Logger } from '../lib/logger';
 import { Outage } from '../lib/outage';
 import type { SessionInfo } from '../protocol/schemas';
 import type { RedisKeys } from '../redis/keys';
-import type { RedisClient, RedisConnections } from '../redis/redis-connections';
+import type { RedisClient } from '../redis/redis-clients';
+import type { RedisConnections } from '../redis/redis-connections';
 import type { CollaborationService, SessionDraft } from './collaboration-service';
 
 /** KEYS: session. ARGV: updatedAt, ms. Lets a view live on that shows this state of the session; returns whether there is one. */

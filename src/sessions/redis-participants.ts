@@ -3,7 +3,8 @@ import type { Clock } from '../lib/clock';
 import { type NestedMap, putNested, removeNested } from '../lib/nested-map';
 import { type Participant, participant as participantSchema } from '../protocol/schemas';
 import type { RedisKeys } from '../redis/keys';
-import type { RedisClient, RedisConnections } from '../redis/redis-connections';
+import type { RedisClient } from '../redis/redis-clients';
+import type { RedisConnections } from '../redis/redis-connections';
 import type { Participants } from './participants';
 import { JOIN, LEAVE, LIST, RENEW } from './redis-participants-scripts';
 

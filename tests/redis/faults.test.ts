@@ -1,142 +1,131 @@
-import { Redis } from 'ioredis';
-import { health, stats } from '../../src/http/schemas';
 import { eventually } from '../support/eventually';
-import { replayWithFault, type Cluster } from '../support/redis-replay';
+import { FAULTS, refusingStore, type FaultName } from '../support/redis-faults';
+import { replayThrough } from '../support/redis-faulty-replay';
+import { replayWithFault } from '../support/redis-replay';
 import { RedisServer } from '../support/redis-server';
-import { ask, Processes } from '../support/server-process';
+import type { AnyRedis } from '../support/redis-topology';
+import { Dice } from '../support/schedule/dice';
+import { brokenServer, Processes } from '../support/server-process';
 
 const processes = new Processes();
-const servers: RedisServer[] = [];
-afterEach(async () => {
-  await processes.clean();
-  await Promise.all(servers.splice(0).map((server) => server.stop()));
-});
+afterEach(() => processes.clean());
 
 const DEADLINE_MS = 120_000;
-/** Every acknowledged write survives the server's death. */
-const ON_DISK = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
-async function startRedis(...args: string[]): Promise<RedisServer> {
-  const server = await RedisServer.start(...args);
-  servers.push(server);
-  return server;
-}
+/** Each alone; in mixtures they come in redis-mixtures.long.ts. */
+const ALONE: ReadonlyArray<readonly [FaultName, AnyRedis['kind']]> = [
+  ['every hint lost', 'single'],
+  ['hints doubled and reordered', 'single'],
+  ['subscribers cut', 'single'],
+  ['SCRIPT FLUSH', 'single'],
+  ['FLUSHALL', 'single'],
+  ['Redis killed, started again with what it wrote', 'single'],
+  ['Redis killed, started again empty', 'single'],
+  ['Redis stands still', 'single'],
+  ['maxmemory reached', 'single'],
+  ['a stale replica promoted, the old master serves on', 'single'],
+  ['master killed, its replica promoted', 'sentinel'],
+  ['master stands still, its replica promoted', 'sentinel'],
+  ['master killed, its replica promoted', 'cluster'],
+  ["the session's slot moved to another node", 'cluster'],
+  ['an instance killed', 'single'],
+  ['the instance that saves killed', 'single'],
+  ['all instances killed', 'single'],
+  ['all instances stand still', 'single'],
+  ['an instance stands still in the middle of opening', 'single'],
+];
 
-/** One command on a connection of its own. */
-async function command<Answer>(redis: RedisServer, run: (client: Redis) => Promise<Answer>): Promise<Answer> {
-  const client = new Redis(redis.port, '127.0.0.1');
-  try {
-    return await run(client);
-  } finally {
-    client.disconnect();
-  }
-}
-
-/** Some instance has found that the hot log is not the one it knew. */
-const isNoticed = ({ servers: instances }: Cluster): boolean =>
-  instances.some(({ lines }) => lines.some((line) => line.includes('discontinuity; opening the session again')));
-
-async function refusedBy({ servers: instances }: Cluster): Promise<number> {
-  const counts = await Promise.all(
-    instances.map(async ({ url }) => (await ask(`${url}/ws/stats`, stats)).body.operations.refused),
+describe('a replay over three instances ends equal through', () => {
+  test.each(ALONE)(
+    '%s (%s)',
+    async (name, kind) => {
+      let count = 0;
+      const { report } = await replayThrough({
+        processes,
+        kind,
+        async happen(world) {
+          count = await FAULTS[name].happen(world, new Dice(1, name));
+        },
+      });
+      expect(report.problems).toEqual([]);
+      expect(count).toBeGreaterThan(0);
+    },
+    DEADLINE_MS,
   );
-  return counts.reduce((sum, count) => sum + count, 0);
-}
 
-async function readiness({ servers: [first] }: Cluster): Promise<string[]> {
-  const { body } = await ask(`${first?.url}/health`, health);
-  return body.reasons.map(({ code }) => code);
-}
+  test(
+    'the store refuses for five seconds',
+    async () => {
+      let count = 0;
+      const { report } = await replayThrough({
+        processes,
+        kind: 'single',
+        command: brokenServer('refusing-store'),
+        async happen(world) {
+          count = await refusingStore(world, 5_000);
+        },
+      });
+      expect(report.problems).toEqual([]);
+      expect(count).toBeGreaterThan(0);
+    },
+    DEADLINE_MS,
+  );
 
-/** What a test does to Redis, and how it knows that it really happened. */
-const FAULTS: Readonly<Record<string, (redis: RedisServer, cluster: Cluster) => Promise<void>>> = {
-  'Redis killed with -9 and started again with what it wrote': async (redis, cluster) => {
-    await redis.kill();
-    await eventually('not ready without Redis', async () => (await readiness(cluster)).includes('redis-unavailable'));
-    await redis.launch();
-    await eventually('ready again', async () => (await readiness(cluster)).length === 0);
-  },
-  'Redis killed with -9 and started again empty': async (redis, cluster) => {
-    await redis.kill();
-    await redis.wipe();
-    await redis.launch();
-    await eventually('the vanished log is noticed', () => isNoticed(cluster));
-  },
-  FLUSHALL: async (redis, cluster) => {
-    await command(redis, (client) => client.flushall());
-    await eventually('the vanished log is noticed', () => isNoticed(cluster));
-  },
-  'Redis stopped for five seconds (SIGSTOP)': async (redis, cluster) => {
-    redis.signal('SIGSTOP');
-    const stoppedAt = performance.now();
-    const savedBefore = cluster.running.register.saved.length;
-    await eventually('five seconds', () => performance.now() - stoppedAt > 5_000);
-    expect(cluster.running.register.saved.length - savedBefore).toBeLessThan(200);
-    redis.signal('SIGCONT');
-  },
-  'SCRIPT FLUSH, and the hint connections cut': async (redis) => {
-    await command(redis, async (client) => {
-      await client.script('FLUSH');
-      expect(await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')).toBeGreaterThan(0);
-    });
-  },
-  'maxmemory reached': async (redis, cluster) => {
-    await command(redis, (client) => client.config('SET', 'maxmemory', '1mb'));
-    await eventually('operations are refused', async () => (await refusedBy(cluster)) > 0);
-    await command(redis, (client) => client.config('SET', 'maxmemory', '0'));
-  },
-  'every instance stopped for two seconds (SIGSTOP)': async (_redis, cluster) => {
-    const stalledAt = performance.now();
-    for (const server of cluster.servers) server.signal('SIGSTOP');
-    await eventually('two seconds', () => performance.now() - stalledAt > 2_000);
-    for (const server of cluster.servers) server.signal('SIGCONT');
-  },
-  'an instance killed with -9 and started again': async (_redis, cluster) => {
-    cluster.servers[0]?.signal('SIGKILL');
-    await cluster.servers[0]?.ended;
-    await cluster.restart(0);
-  },
-  'all instances killed with -9 and started again': async (_redis, cluster) => {
-    for (const server of cluster.servers) server.signal('SIGKILL');
-    await Promise.all(cluster.servers.map(({ ended }) => ended));
-    await Promise.all(cluster.servers.map((_, index) => cluster.restart(index)));
-  },
-};
-
-test(
-  'a replay over three instances ends equal when Redis comes back with an older dump',
-  async () => {
-    const redis = await startRedis('--appendonly', 'no');
-    const { report } = await replayWithFault({
-      processes,
-      redis: { REDIS_URL: redis.url },
-      async fault(cluster) {
-        const { saved } = cluster.running.register;
-        await command(redis, (client) => client.call('SAVE'));
-        const dumpedAt = saved.length;
-        await eventually('more than the dump has', () => saved.length > dumpedAt + 300);
-        await redis.kill();
-        await redis.launch();
-        await eventually('the older log is noticed', () => isNoticed(cluster));
-      },
-    });
-    expect(report.problems).toEqual([]);
-  },
-  DEADLINE_MS,
-);
-
-describe('a replay over three instances on one Redis ends equal through', () => {
-  test.each(Object.entries(FAULTS))(
-    '%s',
-    async (_what, happen) => {
-      const redis = await startRedis(...ON_DISK);
+  test(
+    'Redis comes back with an older dump',
+    async () => {
+      const redis = await RedisServer.start('--appendonly', 'no');
+      processes.onClean(() => redis.stop());
       const { report } = await replayWithFault({
         processes,
         redis: { REDIS_URL: redis.url },
-        fault: (cluster) => happen(redis, cluster),
+        async fault({ running, servers }) {
+          const { saved } = running.register;
+          await redis.command((client) => client.call('SAVE'));
+          const dumpedAt = saved.length;
+          await eventually('more than the dump has', () => saved.length > dumpedAt + 300);
+          await redis.kill();
+          await redis.launch();
+          await eventually('the older log is noticed', () =>
+            servers.some(({ lines }) =>
+              lines.some((line) => line.includes('discontinuity; opening the session again')),
+            ),
+          );
+        },
       });
       expect(report.problems).toEqual([]);
     },
     DEADLINE_MS,
   );
 });
+
+test(
+  '[SV2] what the last instance with the session open left unsaved, another one saves that never had it open',
+  async () => {
+    let orphaned = 0;
+    const { report } = await replayThrough({
+      processes,
+      kind: 'single',
+      instances: 2,
+      instancesInUse: 1,
+      // So that something is unsaved at any time.
+      env: { SAVE_INTERVAL_MS: '400' },
+      async happen(world) {
+        const [server] = world.cluster.servers;
+        await world.until('edits that are not saved yet', async () => {
+          const { seq, savedSeq } = await world.hot();
+          return seq - savedSeq > 50;
+        });
+        await server?.end('SIGKILL');
+        const left = await world.hot();
+        orphaned = left.seq - left.savedSeq;
+        await world.until('the other one to save them', async () => (await world.hot()).savedSeq === left.seq);
+        expect(await world.saver()).toBe(1);
+        await world.cluster.restart(0);
+      },
+    });
+    expect(report.problems).toEqual([]);
+    expect(orphaned).toBeGreaterThan(0);
+  },
+  DEADLINE_MS,
+);

@@ -1,12 +1,28 @@
 import { makeHistory } from '../../src/tools/traces';
 import { replayWithFault } from '../support/redis-replay';
-import { RedisCluster, RedisServer } from '../support/redis-server';
+import { makeCertificates } from '../support/redis-certificates';
+import { RedisSentinels } from '../support/redis-sentinels';
+import { freePort, RedisCluster, RedisServer } from '../support/redis-server';
 import { Processes } from '../support/server-process';
 
 const processes = new Processes();
 afterEach(() => processes.clean());
 
 const DEADLINE_MS = 120_000;
+
+/** As docs/redis.md has them. */
+const RIGHTS = [
+  '~flow:*',
+  '&flow:*',
+  '-@all',
+  '+@read',
+  '+@write',
+  '+@pubsub',
+  '+@scripting',
+  '+@connection',
+  '+info',
+  '+time',
+];
 
 const KINDS = {
   'one Redis': async () => {
@@ -16,6 +32,25 @@ const KINDS = {
   'a Redis with a password': async () => {
     const server = await RedisServer.start('--requirepass', 'hush');
     return { variables: { REDIS_URL: `redis://:hush@127.0.0.1:${server.port}` }, stop: () => server.stop() };
+  },
+  'a Redis with a user that may do no more than it needs': async () => {
+    const server = await RedisServer.start('--user', 'default', 'off', '--user', 'flow', 'on', '>hush', ...RIGHTS);
+    const user = { REDIS_USERNAME: 'flow', REDIS_PASSWORD: 'hush' };
+    const address = { REDIS_HOST: '127.0.0.1', REDIS_PORT: String(server.port) };
+    return { variables: { ...address, ...user }, stop: () => server.stop() };
+  },
+  'a Redis with TLS, signed by an authority of its own': async () => {
+    const directory = await processes.directory();
+    const { ca, certificate, key } = await makeCertificates(directory);
+    const port = await freePort();
+    const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', ca];
+    const server = await RedisServer.start('--tls-port', String(port), '--tls-auth-clients', 'no', ...files);
+    const variables = { REDIS_URL: `rediss://localhost:${port}`, REDIS_TLS_CA: ca };
+    return { variables, stop: () => server.stop() };
+  },
+  'a master behind three sentinels': async () => {
+    const sentinels = await RedisSentinels.start();
+    return { variables: sentinels.variables, stop: () => sentinels.stop() };
   },
   'a Redis Cluster of six nodes': async () => {
     const cluster = await RedisCluster.start();
@@ -32,7 +67,7 @@ test.each(Object.entries(KINDS))(
     const { report, servers } = await replayWithFault({
       processes,
       redis: variables,
-      history: makeHistory({ seed: 2, edits: 6_000, authors: 2 }),
+      history: makeHistory({ seed: 2, edits: 1_500, authors: 2 }),
       perSecond: null,
       fault: async () => {},
     });

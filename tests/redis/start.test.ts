@@ -1,5 +1,6 @@
 import { health } from '../../src/http/schemas';
-import { RedisServer } from '../support/redis-server';
+import { makeCertificates } from '../support/redis-certificates';
+import { freePort, RedisServer } from '../support/redis-server';
 import { listening } from '../../src/tools/server-process';
 import { ask, portToComeBackTo, Processes, SERVER, type Variables } from '../support/server-process';
 
@@ -65,6 +66,46 @@ describe('a Redis that cannot be used is told with what to change', () => {
     expect(await refusal({ ...address(redis), REDIS_USERNAME: 'ada', REDIS_PASSWORD: 'hush' })).toMatch(
       /may not do this: give REDIS_USERNAME the commands/,
     );
+  });
+
+  test('a user may not do what a script needs', async () => {
+    const redis = await startRedis('--user', 'ada', 'on', '>hush', '+@all', '-time', '~*', '&*');
+    expect(await refusal({ ...address(redis), REDIS_USERNAME: 'ada', REDIS_PASSWORD: 'hush' })).toMatch(
+      /may not do this: give REDIS_USERNAME the commands/,
+    );
+  });
+
+  test('sentinels that are not there, or know no such master', async () => {
+    const variables = { REDIS_SENTINEL_NAME: 'flow' };
+    const port = await portToComeBackTo();
+    expect(await refusal({ ...variables, REDIS_SENTINELS: `127.0.0.1:${port}` })).toMatch(
+      /behind sentinels 127\.0\.0\.1:\d+.*REDIS_SENTINEL/,
+    );
+    const redis = await RedisServer.startSentinel([]);
+    servers.push(redis);
+    expect(await refusal({ ...variables, REDIS_SENTINELS: `127.0.0.1:${redis.port}` })).toMatch(
+      /behind sentinels 127\.0\.0\.1:\d+.*REDIS_SENTINEL/,
+    );
+  });
+
+  test('nobody listens where the nodes of a cluster should be', async () => {
+    const port = await portToComeBackTo();
+    expect(await refusal({ REDIS_CLUSTER_NODES: `127.0.0.1:${port}` })).toMatch(/Check REDIS_CLUSTER_NODES/);
+  });
+
+  test('TLS is wanted of a Redis without it', async () => {
+    const { port } = await startRedis();
+    const variables = { REDIS_URL: `rediss://127.0.0.1:${port}`, REDIS_CONNECT_TIMEOUT: '500' };
+    expect(await refusal(variables)).toMatch(/Check REDIS_HOST and REDIS_PORT, or REDIS_URL, and REDIS_TLS/);
+  });
+
+  test('a certificate of an authority that is not trusted', async () => {
+    const directory = await processes.directory();
+    const { ca, certificate, key } = await makeCertificates(directory);
+    const port = await freePort();
+    const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', ca];
+    await startRedis('--tls-port', String(port), '--tls-auth-clients', 'no', ...files);
+    expect(await refusal({ REDIS_URL: `rediss://localhost:${port}` })).toMatch(/REDIS_TLS_CA/);
   });
 
   test('a full Redis would throw keys away', async () => {

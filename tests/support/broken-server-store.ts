@@ -1,4 +1,5 @@
 import { markOf } from '../../src/protocol/entry';
+import { FlowError } from '../../src/protocol/errors';
 import type { DocumentStore } from '../../src/storage/document-store';
 import type { OperationLog, SaveResult, SessionSave } from '../../src/storage/operation-log';
 import type { SessionRecords } from '../../src/storage/session-records';
@@ -50,5 +51,49 @@ export class HastyDocumentStore implements DocumentStore {
       const last = entries[entries.length - 1];
       return last ? { status: 'saved', head: markOf(last) } : { status: 'fenced', epoch: 0 };
     });
+  }
+}
+
+/** A store that takes nothing while somebody says so. */
+export class RefusingDocumentStore implements DocumentStore {
+  readonly kind: string;
+  readonly operationLog: OperationLog;
+  readonly sessionRecords: SessionRecords;
+  readonly snapshots: Snapshots;
+  readonly #inner: DocumentStore;
+
+  constructor(inner: DocumentStore, refuses: () => boolean) {
+    const { operationLog } = inner;
+    const demandWilling = (): void => {
+      if (refuses()) throw new FlowError('STORE_UNAVAILABLE', 'The store refuses.');
+    };
+    this.#inner = inner;
+    this.kind = inner.kind;
+    this.sessionRecords = inner.sessionRecords;
+    this.snapshots = inner.snapshots;
+    this.operationLog = {
+      durability: operationLog.durability,
+      head: (sessionId) => operationLog.head(sessionId),
+      readAfter: (sessionId, afterSeq, maxBytes) => operationLog.readAfter(sessionId, afterSeq, maxBytes),
+      tagAt: (sessionId, seq) => operationLog.tagAt(sessionId, seq),
+      clientRow: (sessionId, clientId) => operationLog.clientRow(sessionId, clientId),
+      prune: (sessionId, seq, before) => operationLog.prune(sessionId, seq, before),
+      openEpoch: async (sessionId, seen, above) => {
+        demandWilling();
+        return operationLog.openEpoch(sessionId, seen, above);
+      },
+      save: async (saves) => {
+        demandWilling();
+        return operationLog.save(saves);
+      },
+    };
+  }
+
+  start(): Promise<void> {
+    return this.#inner.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#inner.stop();
   }
 }

@@ -1,0 +1,43 @@
+import { keepOutcome } from '../support/redis-mixture-report';
+import { makeMixture, runMixture } from '../support/redis-mixture';
+import { stalledOpening } from '../support/redis-faults';
+import { replayThrough } from '../support/redis-faulty-replay';
+import { Processes } from '../support/server-process';
+
+/** For a part of them, say on a machine that is not to be busy for long. */
+const FIRST = Number(process.env['REDIS_MIXTURES_FIRST'] ?? 1);
+const COUNT = Number(process.env['REDIS_MIXTURES_COUNT'] ?? 30);
+const SEEDS = Array.from({ length: COUNT }, (_, index) => FIRST + index);
+
+async function withProcesses<Answer>(run: (processes: Processes) => Promise<Answer>): Promise<Answer> {
+  const processes = new Processes();
+  try {
+    return await run(processes);
+  } finally {
+    await processes.clean();
+  }
+}
+
+// Most of the time they wait.
+test.concurrent.each(SEEDS)('a mixture of faults ends equal (seed %i)', async (seed) => {
+  const outcome = await withProcesses((processes) => runMixture(makeMixture(seed), processes));
+  keepOutcome(outcome);
+  expect(outcome.problems).toEqual([]);
+});
+
+test('a replay ends equal when an instance stands still for thirty seconds in the middle of opening', async () => {
+  let count = 0;
+  const { report } = await withProcesses((processes) =>
+    replayThrough({
+      processes,
+      kind: 'single',
+      edits: 6_000,
+      perSecond: 80,
+      async happen(world) {
+        count = await stalledOpening(world, 30_000);
+      },
+    }),
+  );
+  expect(report.problems).toEqual([]);
+  expect(count).toBe(1);
+});

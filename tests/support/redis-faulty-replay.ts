@@ -1,0 +1,41 @@
+import { makeHistory } from '../../src/tools/traces';
+import type { ReplayReport } from '../../src/tools/replay-run';
+import { replayWithFault } from './redis-replay';
+import { ClusterRedis, SentinelRedis, SingleRedis, type AnyRedis } from './redis-topology';
+import { World } from './redis-world';
+import type { Processes, ServerProcess, Variables } from './server-process';
+
+const START: Readonly<Record<AnyRedis['kind'], (instances: number) => Promise<AnyRedis>>> = {
+  single: (instances) => SingleRedis.start(instances),
+  sentinel: () => SentinelRedis.start(),
+  cluster: () => ClusterRedis.start(),
+};
+
+/** A replay over several instances on a Redis of some kind, through what `happen` does to them. */
+export async function replayThrough(options: {
+  processes: Processes;
+  kind: AnyRedis['kind'];
+  happen: (world: World) => Promise<void>;
+  instances?: number;
+  instancesInUse?: number;
+  seed?: number;
+  edits?: number;
+  faultAfter?: number;
+  /** Of each author. */
+  perSecond?: number;
+  env?: Variables;
+  command?: readonly string[];
+  stallMs?: number;
+}): Promise<{ report: ReplayReport; servers: readonly ServerProcess[] }> {
+  const { processes, kind, happen, instances = 3, seed = 1, edits = 2_000, ...rest } = options;
+  const redis = await START[kind](instances);
+  processes.onClean(() => redis.stop());
+  return replayWithFault({
+    ...rest,
+    processes,
+    instances,
+    redis: (instance) => redis.variables(instance),
+    history: makeHistory({ seed, edits, authors: 2 }),
+    fault: (cluster) => happen(new World(cluster, redis, edits)),
+  });
+}
