@@ -40,6 +40,8 @@ export interface HttpServices {
   readonly store: DocumentStore;
   /** Null: no service is on Redis. */
   readonly redis: RedisState | null;
+  /** Why this instance waits for another one; null: it does not. */
+  readonly guard: { readonly reason: string | null };
   readonly saver: Saver;
   readonly telemetry: Telemetry;
   readonly gauges: Gauges;
