@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import { Outage } from '../lib/outage';
 import { type Instance, readInstance, writeInstance } from './instance';
-import type { InstanceLease, InstanceLeases } from './instance-leases';
+import type { InstanceLeases } from './instance-leases';
 import { isProcessGone, type ProcessIdentity } from './process-life';
 
 const LEASE_MS = 10_000;

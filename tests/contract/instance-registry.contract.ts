@@ -205,7 +205,7 @@ export function instanceRegistryContract(backendName: string, start: () => Promi
       const ids = ['a', 'b', 'c', 'd'];
       const all = await Promise.all(ids.map((id) => run(instanceNamed(id))));
       const counts = await Promise.all(all.map(async (registry) => (await idsBefore(registry))?.length));
-      expect(counts.sort()).toEqual([0, 1, 2, 3]);
+      expect(new Set(counts)).toEqual(new Set([0, 1, 2, 3]));
       const last = await run(instanceNamed('last'));
       expect(await idsBefore(last)).toEqual(ids);
     });

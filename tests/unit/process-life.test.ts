@@ -35,14 +35,11 @@ test('a process that has ended and that nobody has asked about is gone', async (
   // The shell's child ends; the program that takes the shell's place never asks.
   const parent = spawn('sh', ['-c', 'sleep 0 & exec sleep 60'], { stdio: 'ignore' });
   await once(parent, 'spawn');
-  const [zombie = 0] = await new Promise<number[]>((resolve, reject) => {
-    eventually('there is a child', async () => {
-      const children = await childrenOf(parent.pid ?? 0);
-      if (children.length > 0) resolve(children);
-      return children.length > 0;
-    }).catch(reject);
-  });
+  const children = (): Promise<number[]> => childrenOf(parent.pid ?? 0);
+  await eventually('there is a child', async () => (await children()).length > 0);
+  const [zombie = 0] = await children();
   await eventually('it has ended', () => isProcessGone({ ...self, pid: zombie, birth: '' }));
+  expect(await children()).toEqual([zombie]);
   parent.kill('SIGKILL');
   await once(parent, 'exit');
 });
