@@ -8,6 +8,8 @@ import type { Mark, Position } from '../../../src/protocol/positions';
 export interface SharedLog extends EventOrdering {
   /** Whether there is something to lose. */
   readonly hasEntries: boolean;
+  /** So often a log was replaced by one of the same epoch or an older one (ST4). */
+  readonly overruled: number;
   /** All is lost. False: there was nothing. */
   vanish(): Promise<boolean>;
   /** Loses the last accepted entries, at most so many, and whatever else was done since. Answers how many. */
@@ -28,6 +30,7 @@ type Step =
  */
 export class HotLog implements SharedLog {
   readonly scope = 'shared';
+  overruled = 0;
   readonly #sessionId: string;
   readonly #clock: Clock;
   readonly #followers = new Set<(hint: Hint) => void>();
@@ -48,7 +51,11 @@ export class HotLog implements SharedLog {
 
   async seed(_: string, epoch: number, head: Mark): Promise<boolean> {
     this.#steps.push({ kind: 'seed', epoch, head });
-    return this.#log.seed(this.#sessionId, epoch, head);
+    // Both in this turn.
+    const [before, isSeeded] = [this.describe(), this.#log.seed(this.#sessionId, epoch, head)];
+    const [log] = await before;
+    if (log && log.epoch >= epoch && (await isSeeded)) this.overruled += 1;
+    return isSeeded;
   }
 
   async admit(
