@@ -26,28 +26,32 @@ export function createApp(
   const flow = createFlow({ ...options, httpServer, config, log });
   web.use(flow.router);
   let listening: Listening | undefined;
-  let isStopping = false;
+
+  function letGo(): void {
+    listening?.stop();
+    httpServer.closeAllConnections();
+  }
 
   return {
     async start() {
-      await flow.start();
+      // First, so that a server that waits for another one can say so; until it has started it lets nobody in.
       try {
         listening = await listen(httpServer, config.host, config.port);
       } catch (fault) {
         await flow.stop();
         throw listenFault(fault, config);
       }
-      if (isStopping) {
-        listening.stop();
-        throw new Error('stopped while starting');
+      try {
+        await flow.start();
+      } catch (fault) {
+        letGo();
+        throw fault;
       }
       log.info({ addresses: listening.addresses, port: listening.port }, `Flow Backend listens on ${this.url}`);
     },
     async stop() {
-      isStopping = true;
       const report = await flow.stop();
-      listening?.stop();
-      httpServer.closeAllConnections();
+      letGo();
       log.info({ ...report }, 'stopped');
       return report;
     },

@@ -9,12 +9,14 @@ import { keptSecret, randomSecret } from './access/secret-file';
 import { MemoryWebSocketManager } from './connections/memory-websocket-manager';
 import { RedisWebSocketManager } from './connections/redis-websocket-manager';
 import type { WebSocketManager } from './connections/websocket-manager';
+import type { Instance } from './instances/instance';
 import type { InstanceBus } from './instances/instance-bus';
 import { InstanceGuard } from './instances/instance-guard';
-import type { InstanceRegistry } from './instances/instance-registry';
+import { InstanceRegistry } from './instances/instance-registry';
 import { MemoryInstanceBus } from './instances/memory-instance-bus';
+import { thisProcess } from './instances/process-life';
 import { RedisInstanceBus } from './instances/redis-instance-bus';
-import { RedisInstanceRegistry } from './instances/redis-instance-registry';
+import { RedisInstanceLeases } from './instances/redis-instance-leases';
 import type { Clock } from './lib/clock';
 import type { Logger } from './lib/logger';
 import { Documents } from './live/documents';
@@ -70,7 +72,7 @@ export interface Given {
   readonly ordering: EventOrdering | undefined;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly isDraining: () => boolean;
+  readonly phase: () => 'starting' | 'ready' | 'draining';
 }
 
 /** The only place that knows which implementation stands behind a port. Everything lives as long as the server. */
@@ -99,8 +101,10 @@ export function createFlowContainer(given: Given) {
       collaboration: asFunction(chooseCollaboration).singleton(),
       participants: asFunction(chooseParticipants).singleton(),
       startedAt: asFunction(({ clock }: Pick<Cradle, 'clock'>) => clock.now()).singleton(),
-      instances: asFunction(chooseInstances).singleton(),
-      guard: asFunction(chooseGuard).singleton(),
+      self: asFunction(describeSelf).singleton(),
+      redisInstances: asFunction(chooseRedisInstances).singleton(),
+      storeInstances: asFunction(chooseStoreInstances).singleton(),
+      guard: asFunction(makeGuard).singleton(),
       bus: asFunction(chooseBus).singleton(),
       io: asFunction(({ config }: Pick<Cradle, 'config'>) =>
         createSocketServer({
@@ -108,7 +112,7 @@ export function createFlowContainer(given: Given) {
           path: given.socketPath,
           maxBatchBytes: config.maxBatchBytes,
           allowedOrigins: config.allowedOrigins,
-          isDraining: given.isDraining,
+          phase: given.phase,
         }),
       ).singleton(),
       localSockets: asFunction(({ io }: Pick<Cradle, 'io'>) => new MemoryWebSocketManager({ io })).singleton(),
@@ -208,8 +212,10 @@ interface Cradle {
   readonly sockets: WebSocketManager;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
-  readonly instances: InstanceRegistry | null;
-  readonly guard: InstanceGuard | null;
+  /** What this instance says of itself now; once the store is open. */
+  readonly self: () => Promise<Instance>;
+  readonly redisInstances: InstanceRegistry | null;
+  readonly storeInstances: InstanceRegistry | null;
   readonly bus: InstanceBus;
   readonly identity: ClientIdentity;
   readonly saver: Saver;
@@ -254,41 +260,51 @@ function chooseParticipants({ config, redis, redisKeys: keys, clock }: Cradle): 
   return new RedisParticipants({ redis, keys, clock, leaseMs });
 }
 
-/** Null: nobody else can be seen, and everything is this process's own. */
-function chooseInstances(cradle: Cradle): InstanceRegistry | null {
-  const { given, config, redis, redisKeys: keys, localSockets, startedAt, clock, log } = cradle;
-  if (!redis) return null;
-  return new RedisInstanceRegistry({
-    redis,
-    keys,
-    clock,
-    log,
-    async describe() {
-      const { local, users } = await localSockets.stats();
-      return {
-        instanceId: config.instanceId,
-        host: hostname(),
-        pid: process.pid,
-        startedAt,
-        version: given.version,
-        backends: config.backends,
-        connections: local,
-        users,
-      };
-    },
-  });
+function describeSelf({ given, config, store, localSockets, startedAt }: Cradle): () => Promise<Instance> {
+  const { instanceId, backends, configured } = config;
+  return async () => {
+    const { local, users } = await localSockets.stats();
+    return {
+      instanceId,
+      host: hostname(),
+      process: thisProcess(),
+      startedAt,
+      version: given.version,
+      backends,
+      configured,
+      store: await placeOf(store, instanceId),
+      isServing: given.phase() === 'ready',
+      connections: local,
+      users,
+    };
+  };
 }
 
-function chooseGuard({ given, instances: registry, config, startedAt, clock, log }: Cradle): InstanceGuard | null {
-  if (!registry) return null;
-  const { instanceId, backends } = config;
-  const self = { instanceId, backends, startedAt };
-  return new InstanceGuard({ registry, self, isStopping: given.isDraining, clock, log });
+/** A store in memory is nobody else's. Where one that was given keeps things, the one who gave it must know. */
+const placeOf = async (store: DocumentStore, instanceId: string): Promise<string> => {
+  if (store instanceof LmdbDocumentStore) return store.place();
+  return store instanceof MemoryDocumentStore ? `memory of ${instanceId}` : store.kind;
+};
+
+/** Who shares Redis with this instance. Null: it uses none. */
+function chooseRedisInstances({ redis, redisKeys: keys, self, clock, log }: Cradle): InstanceRegistry | null {
+  if (!redis) return null;
+  return new InstanceRegistry({ leases: new RedisInstanceLeases({ redis, keys }), describe: self, clock, log });
+}
+
+/** Who shares the store with this instance. Null: nobody can; or whoever made the instances has seen to it that they know of each other. */
+function chooseStoreInstances({ given, store, self, clock, log }: Cradle): InstanceRegistry | null {
+  if (given.ordering || !(store instanceof LmdbDocumentStore)) return null;
+  return new InstanceRegistry({ leases: store.instanceLeases(clock), describe: self, clock, log });
+}
+
+function makeGuard({ given, self, clock, log }: Cradle): InstanceGuard {
+  return new InstanceGuard({ self, isStopping: () => given.phase() === 'draining', clock, log });
 }
 
 /** Null: the WebSocket Manager is in memory. */
 function chooseAdapter(cradle: Cradle): RedisWebSocketManager | null {
-  const { config, redis, redisKeys: keys, localSockets: here, instances, io, clock, log } = cradle;
+  const { config, redis, redisKeys: keys, localSockets: here, redisInstances: instances, io, clock, log } = cradle;
   if (config.backends.websockets === 'memory' || !redis || !instances) return null;
   return new RedisWebSocketManager({ here, io, redis, keys, instances, clock, log });
 }

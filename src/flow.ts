@@ -6,8 +6,10 @@ import type { Authenticate, Authorize } from './access/access';
 import { openAuthenticate, openAuthorize } from './access/open-access';
 import { createFlowContainer } from './container';
 import { createHttpRouter } from './http/router';
+import type { InstanceGuard } from './instances/instance-guard';
+import type { InstanceRegistry } from './instances/instance-registry';
 import { systemClock, type Clock } from './lib/clock';
-import { Lifecycle } from './lib/lifecycle';
+import { Lifecycle, type Part } from './lib/lifecycle';
 import { silentLogger, type Logger } from './lib/logger';
 import type { StopReport } from './live/open-sessions';
 import type { EventOrdering } from './ordering/event-ordering';
@@ -86,9 +88,10 @@ export function createFlow(options: FlowOptions): Flow {
     ordering: options.ordering,
     clock,
     log,
-    isDraining: () => phase === 'draining',
+    phase: () => phase,
   });
-  const { redis, instances, guard, adapter, store, identity, folder, openSessions, socketEdge, gauges } = cradle;
+  const { redis, storeInstances, redisInstances, guard, adapter, store, identity } = cradle;
+  const { folder, openSessions, socketEdge, gauges } = cradle;
 
   const lifecycle = new Lifecycle({
     clock,
@@ -97,10 +100,9 @@ export function createFlow(options: FlowOptions): Flow {
       ...(redis ? [{ name: 'Redis', start: () => redis.start(), stop: () => redis.stop() }] : []),
       { name: 'document store', start: () => store.start(), stop: () => store.stop() },
       { name: 'client identity', start: () => identity.start() },
-      ...(instances
-        ? [{ name: 'instance registry', start: () => instances.start(), stop: () => instances.stop() }]
-        : []),
-      ...(guard ? [{ name: 'instance guard', start: () => guard.passed() }] : []),
+      // One after the other, so that two that wait never wait for each other.
+      ...partsOf('instances on this store', storeInstances, guard),
+      ...partsOf('instances on this Redis', redisInstances, guard),
       ...(adapter ? [{ name: 'Socket.IO adapter', start: () => adapter.start(), stop: () => adapter.stop() }] : []),
       { name: 'document folder', start: () => folder.start(), stop: () => folder.stop() },
       { name: 'open sessions', start: () => openSessions.start(), stop: () => openSessions.stop() },
@@ -142,6 +144,15 @@ export function createFlow(options: FlowOptions): Flow {
     },
     stop: () => (stopping ??= drainAndStop()),
   };
+}
+
+/** Known to others from here on, and beside those it may run beside. */
+function partsOf(name: string, registry: InstanceRegistry | null, guard: InstanceGuard): Part[] {
+  if (!registry) return [];
+  return [
+    { name, start: () => registry.start(), stop: () => registry.stop() },
+    { name: `guard of ${name}`, start: () => guard.pass(registry) },
+  ];
 }
 
 /** A fault of an application's hook, thrown or rejected, is the application's, and must not stop saving. */

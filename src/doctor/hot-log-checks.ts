@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Config, ServiceName } from '../../config/load-config';
+import type { Config } from '../../config/load-config';
+import type { ServiceName } from '../../config/services';
 import { hasLostSaved } from '../live/older-stores';
 import type { HotLog } from '../ordering/event-ordering';
 import type { HotLogFiles } from '../ordering/hot-log-file';

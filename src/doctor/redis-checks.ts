@@ -48,7 +48,7 @@ async function* askSentinel(
   masters: Map<string, HostPort>,
 ): Findings {
   const where = nameOf(sentinel);
-  const probe = await probeNode({ ...settings, isTls: false }, sentinel, { credentials: false });
+  const probe = await probeNode(settings, sentinel, { credentials: false });
   if (probe.kind === 'refused')
     return yield warn('redis sentinel', `${probe.message} (REDIS_SENTINELS; the others can do without it)`);
   try {

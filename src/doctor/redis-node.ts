@@ -3,7 +3,9 @@ import { connect as connectTls } from 'node:tls';
 import { Redis } from 'ioredis';
 import type { HostPort, RedisSettings } from '../../config/redis-settings';
 import { faultCode, rootMessageOf } from '../lib/system-faults';
+import { tlsOf } from '../redis/redis-clients';
 import { explain } from '../redis/redis-faults';
+import { placeOf } from '../redis/redis-place';
 
 /** Longest to wait for a connection or an answer: a person is waiting. */
 const PATIENCE_MS = 3_000;
@@ -24,6 +26,7 @@ export async function probeNode(
   { credentials = true } = {},
 ): Promise<Probe> {
   const where = `${host}:${port}`;
+  const tls = tlsOf(settings);
   const client = new Redis({
     host,
     port,
@@ -36,7 +39,7 @@ export async function probeNode(
     maxRetriesPerRequest: 0,
     connectTimeout: Math.min(settings.connectTimeoutMs, PATIENCE_MS),
     commandTimeout: PATIENCE_MS,
-    ...(settings.isTls ? { tls: {} } : {}),
+    ...(tls ? { tls } : {}),
   });
   let fault: unknown;
   client.on('error', (cause: unknown) => {
@@ -70,8 +73,9 @@ async function withoutResp3(client: Redis): Promise<string[]> {
   }
 }
 
-async function whyRefused({ isTls }: RedisSettings, address: HostPort, cause: unknown, where: string): Promise<string> {
-  const { kind, message } = explain(cause, where);
+async function whyRefused(settings: RedisSettings, address: HostPort, cause: unknown, where: string): Promise<string> {
+  const { isTls } = settings;
+  const { kind, message } = explain(cause, { ...placeOf(settings), address: where });
   if (kind !== '' && !TLS_FAULTS.has(kind)) return message;
   const spoken = await languageOf(address);
   if (isTls && spoken === 'plain')
@@ -79,7 +83,7 @@ async function whyRefused({ isTls }: RedisSettings, address: HostPort, cause: un
   if (!isTls && spoken === 'tls')
     return `Redis at ${where} speaks TLS only: set REDIS_TLS=true, or rediss:// in REDIS_URL.`;
   if (isTls && spoken === 'tls')
-    return `The certificate of Redis at ${where} is not trusted (${faultCode(cause) || rootMessageOf(cause)}): it must name this host and be signed by an authority that Node trusts (REDIS_TLS, NODE_EXTRA_CA_CERTS).`;
+    return `The certificate of Redis at ${where} is not trusted (${faultCode(cause) || rootMessageOf(cause)}): it must name this host and be signed by an authority that is trusted (REDIS_TLS, REDIS_TLS_CA).`;
   if (kind !== '') return message;
   return `${message} Something listens at ${where}, and does not answer as Redis does: check REDIS_HOST and REDIS_PORT.`;
 }

@@ -1,7 +1,7 @@
 import { access, constants, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Config } from '../../config/load-config';
-import { isProcessAlive } from '../instances/process-life';
+import { isProcessThere } from '../instances/process-life';
 import { explain, faultCode } from '../lib/system-faults';
 import { refuseNetworkDisk } from '../storage/lmdb/lmdb-disk';
 import { LmdbInspection } from '../storage/lmdb/lmdb-inspection';
@@ -80,7 +80,7 @@ async function nearestExisting(path: string): Promise<string> {
 }
 
 function usersOf(store: LmdbInspection, ordering: Config['configured']['eventOrdering']): Finding {
-  const pids = store.users().filter(isProcessAlive);
+  const pids = store.users().filter(isProcessThere);
   if (pids.length === 0) return ok('store in use', 'by no other process');
   const text = `by process ${pids.join(', ')}`;
   return pids.length > 1 && ordering === 'memory'

@@ -43,6 +43,8 @@ export interface HttpServices {
   readonly redis: RedisState | null;
   /** Null: documents end with the process. */
   readonly olderStores: Pick<OlderStores, 'size'> | null;
+  /** Why this instance waits for another one; null: it does not. */
+  readonly guard: { readonly reason: string | null };
   readonly saver: Saver;
   readonly telemetry: Telemetry;
   readonly gauges: Gauges;

@@ -1,10 +1,10 @@
 import type { HttpServices } from './http-services';
 import type { Reason } from './schemas';
 
-type Watched = Pick<HttpServices, 'phase' | 'saver' | 'openSessions' | 'saveStallMs' | 'redis'>;
+type Watched = Pick<HttpServices, 'phase' | 'guard' | 'saver' | 'openSessions' | 'saveStallMs' | 'redis'>;
 
 /** Everything that speaks against sending traffic here; empty: ready. */
-export function reasonsAgainst({ phase, saver, openSessions, saveStallMs, redis }: Watched): Reason[] {
+export function reasonsAgainst({ phase, guard, saver, openSessions, saveStallMs, redis }: Watched): Reason[] {
   const reasons: Reason[] = [];
   switch (phase()) {
     case 'starting':
@@ -15,6 +15,7 @@ export function reasonsAgainst({ phase, saver, openSessions, saveStallMs, redis 
       break;
     case 'ready':
   }
+  if (guard.reason !== null) reasons.push({ code: 'another-instance', message: guard.reason });
   const { unsavedSessions, oldestUnsavedMs, failure } = saver.status();
   if (oldestUnsavedMs > saveStallMs) {
     reasons.push({

@@ -65,6 +65,7 @@ export const historyReply = z.strictObject({
 
 const reason = z.discriminatedUnion('code', [
   z.strictObject({ code: z.literal('starting'), message: z.string() }),
+  z.strictObject({ code: z.literal('another-instance'), message: z.string() }),
   z.strictObject({ code: z.literal('draining'), message: z.string() }),
   z.strictObject({
     code: z.literal('saving-stalled'),

@@ -252,6 +252,7 @@ export class OpenSession implements FeedListener {
     if (heard === 'contradiction') return this.#feed.breakOff('what is saved is not what was delivered');
     if (heard === 'no news') return;
     const { mark } = this.#saved;
+    this.saving.reached(mark);
     this.#audience.saved(mark);
     this.#services.onSaved?.({ sessionId: this.sessionId, epoch: this.#feed.tail.epoch, ...mark });
   }
@@ -325,6 +326,7 @@ export class OpenSession implements FeedListener {
     this.#audience.restartAt(opened);
     this.#feed.restartAt(opened);
     this.#saved.restartAt(saved);
+    this.saving.forget();
     for (const connectionId of this.#company.members.connectionIds()) {
       sockets.toConnectionHere(connectionId, 'session:forked', { sessionId: this.sessionId, epoch, head });
     }

@@ -72,6 +72,7 @@ export class Saver {
     this.#intervalMs = options.intervalMs;
   }
 
+  /** Of this instance's sessions, also of those that another one saves. */
   get unsavedBytes(): number {
     return this.#unsavedBytes;
   }
@@ -86,6 +87,11 @@ export class Saver {
       oldestUnsavedMs = Math.max(oldestUnsavedMs, now - (queue.waitingSince[0] ?? now));
     }
     return { unsavedSessions, oldestUnsavedMs, ...(this.#lastFailure ? { failure: this.#lastFailure } : {}) };
+  }
+
+  /** So much more, or less, waits for the store elsewhere. */
+  weigh(bytes: number): void {
+    this.#unsavedBytes += bytes;
   }
 
   add(queue: SaveQueue, entry: Entry): void {

@@ -6,6 +6,7 @@ import { isSameMark, type Mark } from '../protocol/positions';
 import type { OperationLog, SaveResult } from '../storage/operation-log';
 import type { Feed } from './feed';
 import { PAGE_BYTES } from './history';
+import { SavedElsewhere } from './saved-elsewhere';
 import { SaveQueue, type SaveClient, type Saver } from './saver';
 import type { SinceSnapshot, Snapshotter } from './snapshotter';
 
@@ -33,6 +34,7 @@ export class SessionSaving implements SaveClient {
   readonly #listener: SavingListener;
   /** There while this instance saves the session. */
   #queue: SaveQueue | undefined;
+  readonly #elsewhere: SavedElsewhere;
   #sinceSnapshot: SinceSnapshot | undefined;
   #isClosed = false;
 
@@ -42,6 +44,7 @@ export class SessionSaving implements SaveClient {
     this.#feed = feed;
     this.#log = log;
     this.#listener = listener;
+    this.#elsewhere = new SavedElsewhere(services.saver);
   }
 
   get isActive(): boolean {
@@ -86,25 +89,41 @@ export class SessionSaving implements SaveClient {
     // Nothing awaited since the tail was found to end here, so no entry is missing between `unsaved` and what comes.
     if (this.#queue || this.#isClosed || this.#feed.tail !== tail) return;
     this.#queue = new SaveQueue(this, tail.epoch);
+    this.#elsewhere.remove();
     for (const entry of unsaved) saver.add(this.#queue, entry);
   }
 
   /** Another instance holds the save lease, or the epoch is over. */
   stop(): void {
-    if (this.#queue) this.#services.saver.drop(this.#queue);
+    if (!this.#queue) return;
+    const { entries } = this.#queue;
+    this.#services.saver.drop(this.#queue);
     this.#queue = undefined;
+    for (const entry of entries) this.#elsewhere.add(entry);
+  }
+
+  /** The history goes on without what was not saved: it belongs to its clients again. */
+  forget(): void {
+    this.stop();
+    this.#elsewhere.remove();
+  }
+
+  /** Whoever saved it, it need not be waited for. */
+  reached({ seq }: Mark): void {
+    this.#elsewhere.remove(seq);
   }
 
   /** For good. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.stop();
+    this.forget();
     if (this.#sinceSnapshot) this.#services.snapshotter.forget(this.#sinceSnapshot);
     await this.#services.saveDuty.release([this.sessionId]);
   }
 
   add(entry: Entry): void {
     if (this.#queue) this.#services.saver.add(this.#queue, entry);
+    else if (!this.#isClosed) this.#elsewhere.add(entry);
   }
 
   /** Resolves when everything that came so far is saved. */

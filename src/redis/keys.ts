@@ -1,6 +1,6 @@
 /**
  * Every key and channel this server uses. Keys that one script touches share a hash tag, so that they lie in one slot of a cluster:
- * `{<sessionId>}` for what belongs to the order of a session, and the whole name of its hash, `flow:sessions:<id>`, for its participants.
+ * `{<sessionId>}` for what belongs to the order of a session, and the whole name of the key they belong to, `flow:sessions:<id>`, elsewhere.
  */
 export class RedisKeys {
   readonly #prefix: string;
@@ -73,6 +73,11 @@ export class RedisKeys {
   /** Sorted set: instanceId → when its lease ends, milliseconds since 1970. */
   instances(): string {
     return `${this.#prefix}instances`;
+  }
+
+  /** Sorted set: instanceId → its place in the order in which instances came. */
+  instanceArrivals(): string {
+    return `${this.#prefix}arrivals:{${this.instances()}}`;
   }
 
   /** String: what an instance says of itself, as JSON. */

@@ -65,7 +65,7 @@ export class RedisClients {
   }
 
   #makeOfMaster(role: Role, { sentinels, name, password }: Extract<RedisTarget, { kind: 'sentinel' }>): Redis {
-    const tls = this.#tls();
+    const tls = tlsOf(this.#settings);
     let wasReady = false;
     const client = new Redis({
       ...this.#alone(role),
@@ -177,7 +177,7 @@ export class RedisClients {
 
   #common(role: Role) {
     const { username, password, db, protocol, maxRetries, connectTimeoutMs } = this.#settings;
-    const tls = this.#tls();
+    const tls = tlsOf(this.#settings);
     return {
       connectionName: `flow:${this.#instanceId}:${role}`,
       ...(username === undefined ? {} : { username }),
@@ -194,15 +194,14 @@ export class RedisClients {
     } as const;
   }
 
-  #tls(): ConnectionOptions | undefined {
-    const { isTls, tlsCa } = this.#settings;
-    if (!isTls) return undefined;
-    return tlsCa === undefined ? {} : { ca: tlsCa };
-  }
-
   #retryDelay(attempt: number): number | null {
     if (this.#isStopping()) return null;
     const longest = Math.min(RETRY_STEP_MS * attempt, this.#settings.retryDelayMs);
     return Math.round(longest * (1 - RETRY_JITTER * Math.random()));
   }
+}
+
+export function tlsOf({ isTls, tlsCa }: RedisSettings): ConnectionOptions | undefined {
+  if (!isTls) return undefined;
+  return tlsCa === undefined ? {} : { ca: tlsCa };
 }

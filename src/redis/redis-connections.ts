@@ -1,12 +1,13 @@
 import type { ChainableCommander } from 'ioredis';
-import type { HostPort, RedisSettings, RedisTarget } from '../../config/redis-settings';
+import type { RedisSettings, RedisTarget } from '../../config/redis-settings';
 import { isDoneWithin, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import { FlowError } from '../protocol/errors';
 import type { Telemetry } from '../telemetry/telemetry';
 import { checkServer } from './redis-checks';
 import { RedisClients, type RedisClient, type Role } from './redis-clients';
-import { explain, toRedisError, type RedisPlace } from './redis-faults';
+import { explain, toRedisError } from './redis-faults';
+import { placeOf, type RedisPlace } from './redis-place';
 
 const QUIT_DEADLINE_MS = 1_000;
 /** A slow Redis is slow for thousands of operations. */
@@ -234,22 +235,5 @@ export class RedisConnections {
     }
     const warnings = await checkServer(client, this.where, target.kind === 'cluster' ? 'cluster' : 'single');
     for (const warning of warnings) log.warn({ redis: this.where }, warning);
-  }
-}
-
-function placeOf({ target, isTls }: RedisSettings): RedisPlace {
-  // A Redis that does not speak TLS waits for the end of a line, for ever.
-  const tls = isTls ? ', and REDIS_TLS' : '';
-  const list = (hosts: readonly HostPort[]): string => hosts.map(({ host, port }) => `${host}:${port}`).join(', ');
-  switch (target.kind) {
-    case 'single':
-      return { address: list([target]), variables: `REDIS_HOST and REDIS_PORT, or REDIS_URL${tls}` };
-    case 'sentinel':
-      return {
-        address: `${target.name} behind sentinels ${list(target.sentinels)}`,
-        variables: `REDIS_SENTINELS and REDIS_SENTINEL_NAME${tls}`,
-      };
-    case 'cluster':
-      return { address: `cluster ${list(target.nodes)}`, variables: `REDIS_CLUSTER_NODES${tls}` };
   }
 }

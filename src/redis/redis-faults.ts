@@ -1,4 +1,5 @@
 import { FlowError } from '../protocol/errors';
+import type { RedisPlace } from './redis-place';
 
 /** How long a client waits before it tries again what Redis could not do. */
 const RETRY_AFTER_MS = 500;
@@ -41,14 +42,6 @@ export interface RedisFault {
   readonly kind: string;
   /** For people: what Redis said, and what to change. */
   readonly message: string;
-}
-
-/** Where Redis is: for messages. */
-export interface RedisPlace {
-  /** Without credentials. */
-  readonly address: string;
-  /** The variables that say so. */
-  readonly variables: string;
 }
 
 /** What is wrong and what to change, in one line. */

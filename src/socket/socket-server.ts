@@ -22,9 +22,9 @@ export function createSocketServer(options: {
   path: string;
   maxBatchBytes: number;
   allowedOrigins: readonly string[];
-  isDraining: () => boolean;
+  phase: () => 'starting' | 'ready' | 'draining';
 }): Server {
-  const { httpServer, path, maxBatchBytes, allowedOrigins, isDraining } = options;
+  const { httpServer, path, maxBatchBytes, allowedOrigins, phase } = options;
   return new Server(httpServer, {
     path,
     transports: ['websocket'],
@@ -40,7 +40,8 @@ export function createSocketServer(options: {
     maxHttpBufferSize: maxBatchBytes * FRAME_ALLOWANCE,
     allowRequest: (request, decide) => {
       const isAllowed = isOriginAllowed(request.headers.origin, request.headers.host, allowedOrigins);
-      decide(isDraining() ? 'draining' : isAllowed ? null : 'origin not allowed', !isDraining() && isAllowed);
+      const isReady = phase() === 'ready';
+      decide(isReady ? (isAllowed ? null : 'origin not allowed') : phase(), isReady && isAllowed);
     },
   });
 }

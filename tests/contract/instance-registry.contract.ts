@@ -1,16 +1,22 @@
-import type { Instance, InstanceRegistry } from '../../src/instances/instance-registry';
+import type { Instance } from '../../src/instances/instance';
+import type { InstanceRegistry } from '../../src/instances/instance-registry';
+import type { ProcessIdentity } from '../../src/instances/process-life';
 import { eventually } from '../support/eventually';
 
 export const LEASE_MS = 10_000;
 /** Short, so that a test sees what is said anew; leases are long all the same. */
 export const RENEW_MS = 20;
 
+export type IsGone = (process: ProcessIdentity) => boolean;
+
 /** A shared backend on which any number of instances can be made. */
 export interface RegistryBackend {
-  /** Not started. `isAlive` says which processes of its host there are. */
-  registry(describe: () => Instance, isAlive?: (pid: number) => boolean): Promise<InstanceRegistry>;
+  /** Not started. `isGone` says which processes have certainly ended. */
+  registry(describe: () => Instance, isGone?: IsGone, renewMs?: number): Promise<InstanceRegistry>;
   /** From now on the instance says no more, and did not sign off. */
   kill(registry: InstanceRegistry): Promise<void>;
+  /** The backend loses everything it knows. */
+  forget(): Promise<void>;
   /** Lets leases grow older by so much. */
   pass(ms: number): Promise<void>;
   stop(): Promise<void>;
@@ -19,10 +25,13 @@ export interface RegistryBackend {
 export const instanceNamed = (instanceId: string, fields: Partial<Instance> = {}): Instance => ({
   instanceId,
   host: `host-of-${instanceId}`,
-  pid: 100,
+  process: { space: `host-of-${instanceId}`, pid: 100, birth: '5' },
   startedAt: 1_700_000_000_000,
   version: '1.2.3',
   backends: { websockets: 'redis', eventOrdering: 'memory' },
+  configured: { websockets: 'redis', eventOrdering: 'redis' },
+  store: 'a file',
+  isServing: false,
   connections: 3,
   users: 2,
   ...fields,
@@ -43,16 +52,16 @@ export function instanceRegistryContract(backendName: string, start: () => Promi
       await backend.stop();
     });
 
-    async function run(
-      instance: Instance | (() => Instance),
-      isAlive?: (pid: number) => boolean,
-    ): Promise<InstanceRegistry> {
+    async function run(instance: Instance | (() => Instance), isGone?: IsGone): Promise<InstanceRegistry> {
       const describe = typeof instance === 'function' ? instance : () => instance;
-      const registry = await backend.registry(describe, isAlive);
+      const registry = await backend.registry(describe, isGone);
       await registry.start();
       started.push(registry);
       return registry;
     }
+
+    const inProcess = (instanceId: string, pid: number, birth = '5'): Instance =>
+      instanceNamed(instanceId, { process: { space: 'here', pid, birth } });
 
     const idsOf = (instances: readonly Instance[]): string[] => instances.map(({ instanceId }) => instanceId).sort();
 
@@ -117,7 +126,7 @@ export function instanceRegistryContract(backendName: string, start: () => Promi
     });
 
     test('who was killed on another host is gone when the lease ends, and not before', async () => {
-      const [one, two] = [await run(instanceNamed('one'), () => false), await run(instanceNamed('two'))];
+      const [one, two] = [await run(instanceNamed('one')), await run(instanceNamed('two'))];
       await backend.kill(two);
       await backend.pass(LEASE_MS / 2);
       expect(idsOf(await one.others())).toEqual(['two']);
@@ -125,12 +134,12 @@ export function instanceRegistryContract(backendName: string, start: () => Promi
       expect(await one.others()).toEqual([]);
     });
 
-    test('who was killed on this host is gone at once, whoever looks', async () => {
+    test('whose process is known to be gone is gone at once, whoever looks', async () => {
       const gone = new Set<number>();
-      const isAlive = (pid: number): boolean => !gone.has(pid);
+      const isGone: IsGone = ({ pid }) => gone.has(pid);
       const [one, two, three] = [
-        await run(instanceNamed('one', { host: 'here', pid: 1 }), isAlive),
-        await run(instanceNamed('two', { host: 'here', pid: 2 }), isAlive),
+        await run(inProcess('one', 1), isGone),
+        await run(inProcess('two', 2), isGone),
         await run(instanceNamed('three')),
       ];
       await backend.kill(two);
@@ -140,50 +149,99 @@ export function instanceRegistryContract(backendName: string, start: () => Promi
       expect(idsOf(await three.others())).toEqual(['one']);
     });
 
-    test('a successor with the same name takes the place of one that was killed on this host', async () => {
-      const isAlive = (pid: number): boolean => pid !== 1;
+    test('a successor with the same name takes the place of one whose process is gone', async () => {
+      const isGone: IsGone = ({ pid }) => pid === 1;
       const watcher = await run(instanceNamed('watcher'));
-      const first = await run(instanceNamed('same', { host: 'here', pid: 1 }), isAlive);
+      const first = await run(inProcess('same', 1));
       await backend.kill(first);
-      const second = await run(instanceNamed('same', { host: 'here', pid: 2 }), isAlive);
+      const second = await run(inProcess('same', 2), isGone);
       expect(idsOf(await second.others())).toEqual(['watcher']);
-      expect(await watcher.others()).toEqual([instanceNamed('same', { host: 'here', pid: 2 })]);
+      expect(await watcher.others()).toEqual([inProcess('same', 2)]);
     });
 
-    test('so does one in a container, where every process has the same pid', async () => {
-      const first = await run(instanceNamed('a', { host: 'box', pid: 1, startedAt: 1_000 }));
-      await backend.kill(first);
-      const second = await run(instanceNamed('b', { host: 'box', pid: 1, startedAt: 2_000 }), () => true);
-      expect(await second.others()).toEqual([]);
-    });
-
-    test('two in one process do not take each other for dead', async () => {
-      const startedAt = Date.now();
-      const one = await run(instanceNamed('one', { host: 'here', startedAt }), () => true);
-      const two = await run(instanceNamed('two', { host: 'here', startedAt: startedAt + 5 }), () => true);
+    test('two in one process are two', async () => {
+      const one = await run(inProcess('one', 1));
+      const two = await run(inProcess('two', 1));
       expect(idsOf(await one.others())).toEqual(['two']);
       expect(idsOf(await two.others())).toEqual(['one']);
     });
 
     test('of two with one name the later one sees the first among the others, and takes its place when it is gone', async () => {
       const watcher = await run(instanceNamed('watcher'));
-      const first = await run(instanceNamed('same', { host: 'one host' }));
-      const second = await run(instanceNamed('same', { host: 'another host' }));
-      expect(await second.others()).toContainEqual(instanceNamed('same', { host: 'one host' }));
-      expect(await watcher.others()).toEqual([instanceNamed('same', { host: 'one host' })]);
+      const first = await run(inProcess('same', 1));
+      const second = await run(inProcess('same', 2));
+      expect(await second.others()).toContainEqual(inProcess('same', 1));
+      expect(await second.before()).toEqual([inProcess('same', 1)]);
+      expect(await watcher.others()).toEqual([inProcess('same', 1)]);
       await first.stop();
       await eventually('the second one is known', async () =>
-        expect(await watcher.others()).toEqual([instanceNamed('same', { host: 'another host' })]),
+        expect(await watcher.others()).toEqual([inProcess('same', 2)]),
       );
       expect(idsOf(await second.others())).toEqual(['watcher']);
     });
 
+    test('of two who take one name at the same time one gets it', async () => {
+      const watcher = await run(instanceNamed('watcher'));
+      const both = await Promise.all([1, 2].map((pid) => run(inProcess('same', pid))));
+      const seen = await Promise.all(both.map(async (registry) => idsOf(await registry.others())));
+      expect(seen.filter((ids) => ids.includes('same'))).toHaveLength(1);
+      expect(idsOf(await watcher.others())).toEqual(['same']);
+    });
+
     test('one that could not take the name leaves the first alone when it stops', async () => {
       const watcher = await run(instanceNamed('watcher'));
-      await run(instanceNamed('same', { host: 'one host' }));
-      const second = await run(instanceNamed('same', { host: 'another host' }));
+      await run(inProcess('same', 1));
+      const second = await run(inProcess('same', 2));
       await second.stop();
-      expect(await watcher.others()).toEqual([instanceNamed('same', { host: 'one host' })]);
+      expect(await watcher.others()).toEqual([inProcess('same', 1)]);
+    });
+
+    const idsBefore = async (registry: InstanceRegistry): Promise<string[] | null> => {
+      const before = await registry.before();
+      return before && idsOf(before);
+    };
+
+    test('everyone knows who came before, and of those who come together nobody overlooks the others', async () => {
+      const ids = ['a', 'b', 'c', 'd'];
+      const all = await Promise.all(ids.map((id) => run(instanceNamed(id))));
+      const counts = await Promise.all(all.map(async (registry) => (await idsBefore(registry))?.length));
+      expect(new Set(counts)).toEqual(new Set([0, 1, 2, 3]));
+      const last = await run(instanceNamed('last'));
+      expect(await idsBefore(last)).toEqual(ids);
+    });
+
+    test('renewing a lease keeps the place, and who comes back comes last', async () => {
+      let told = 0;
+      const one = await run(() => {
+        told += 1;
+        return instanceNamed('one');
+      });
+      const two = await run(instanceNamed('two'));
+      await eventually('one has renewed its lease', () => told >= 4);
+      expect([await idsBefore(one), await idsBefore(two)]).toEqual([[], ['one']]);
+      await one.stop();
+      const again = await run(instanceNamed('one'));
+      expect([await idsBefore(two), await idsBefore(again)]).toEqual([[], ['two']]);
+    });
+
+    test('who serves is before those who wait, whenever it came', async () => {
+      let isServing = false;
+      const one = await run(instanceNamed('one'));
+      await run(() => instanceNamed('two', { isServing }));
+      expect(await idsBefore(one)).toEqual([]);
+      isServing = true;
+      await eventually('it is known that it serves', async () => expect(await idsBefore(one)).toEqual(['two']));
+    });
+
+    test('whose lease was lost cannot say who is before it until the others have had time to come again', async () => {
+      const one = await backend.registry(() => instanceNamed('one'), undefined, 60_000);
+      await one.start();
+      started.push(one);
+      const quick = await run(instanceNamed('quick'));
+      await backend.forget();
+      expect(await one.before()).toBeNull();
+      await eventually('the other one knows', async () => expect(await idsBefore(quick)).not.toBeNull());
+      expect(await one.before()).toBeNull();
     });
   });
 }

@@ -1,5 +1,6 @@
-import type { Instance, InstanceRegistry } from '../../src/instances/instance-registry';
-import { RedisInstanceRegistry } from '../../src/instances/redis-instance-registry';
+import type { Instance } from '../../src/instances/instance';
+import { InstanceRegistry } from '../../src/instances/instance-registry';
+import { RedisInstanceLeases } from '../../src/instances/redis-instance-leases';
 import { systemClock } from '../../src/lib/clock';
 import type { RedisConnections } from '../../src/redis/redis-connections';
 import { eventually } from '../support/eventually';
@@ -7,6 +8,7 @@ import { logLines } from '../support/log-lines';
 import { REDIS_KINDS, type RedisBackend, redisBackendForAll } from '../support/redis-backend';
 import { expectNothingUnhandled } from '../support/unhandled';
 import {
+  type IsGone,
   instanceNamed,
   instanceRegistryContract,
   LEASE_MS,
@@ -39,19 +41,19 @@ class Registries implements RegistryBackend {
 
   async registry(
     describe: () => Instance,
-    isAlive: (pid: number) => boolean = () => true,
+    isGone: IsGone = () => false,
+    renewMs = RENEW_MS,
     leaseMs = LEASE_MS,
-  ): Promise<RedisInstanceRegistry> {
+  ): Promise<InstanceRegistry> {
     const redis = this.#backend.connections('one');
-    const registry = new RedisInstanceRegistry({
-      redis,
-      keys: this.keys,
+    const registry = new InstanceRegistry({
+      leases: new RedisInstanceLeases({ redis, keys: this.keys }),
       describe,
       clock: systemClock,
       log: this.#log,
       leaseMs,
-      renewMs: RENEW_MS,
-      isAlive,
+      renewMs,
+      isGone,
     });
     this.#connections.set(registry, redis);
     await redis.start();
@@ -60,6 +62,12 @@ class Registries implements RegistryBackend {
 
   async kill(registry: InstanceRegistry): Promise<void> {
     await this.#connections.get(registry)?.stop();
+  }
+
+  async forget(): Promise<void> {
+    const client = this.redis.client('command');
+    await client.del(this.keys.instances(), this.keys.instanceArrivals());
+    await Promise.all(['one', 'quick'].map((id) => client.del(this.keys.instance(id))));
   }
 
   pass(ms: number): Promise<void> {
@@ -88,7 +96,7 @@ describe.each(REDIS_KINDS)('on Redis (%s)', (kind) => {
 
     const keysLeft = async (): Promise<number> => {
       const { keys, redis } = registries;
-      const all = [keys.instances(), keys.instance('one'), keys.instance('two')];
+      const all = [keys.instances(), keys.instanceArrivals(), keys.instance('one'), keys.instance('two')];
       const found = await Promise.all(all.map((key) => redis.client('command').exists(key)));
       return found.reduce((sum, count) => sum + count, 0);
     };
@@ -98,9 +106,9 @@ describe.each(REDIS_KINDS)('on Redis (%s)', (kind) => {
       await stopped.start();
       await stopped.stop();
       expect(await keysLeft()).toBe(0);
-      const killed = await registries.registry(() => instanceNamed('two'), undefined, 200);
+      const killed = await registries.registry(() => instanceNamed('two'), undefined, undefined, 200);
       await killed.start();
-      expect(await keysLeft()).toBe(2);
+      expect(await keysLeft()).toBe(3);
       await registries.kill(killed);
       await eventually('the keys are gone', async () => expect(await keysLeft()).toBe(0));
       await killed.stop();
@@ -118,6 +126,7 @@ describe.each(REDIS_KINDS)('on Redis (%s)', (kind) => {
       ] as const) {
         await client.set(keys.instance(id), text, 'PX', 60_000);
         await client.zadd(keys.instances(), '9999999999999', id);
+        await client.zadd(keys.instanceArrivals(), '9', id);
       }
       expect(await one.others()).toEqual([instanceNamed('four')]);
       await one.stop();

@@ -1,7 +1,8 @@
 import type { Server } from 'socket.io';
 import { MemoryWebSocketManager } from '../../src/connections/memory-websocket-manager';
 import { RedisWebSocketManager } from '../../src/connections/redis-websocket-manager';
-import { RedisInstanceRegistry } from '../../src/instances/redis-instance-registry';
+import { InstanceRegistry } from '../../src/instances/instance-registry';
+import { RedisInstanceLeases } from '../../src/instances/redis-instance-leases';
 import { systemClock } from '../../src/lib/clock';
 import type { RedisKeys } from '../../src/redis/keys';
 import type { RedisConnections } from '../../src/redis/redis-connections';
@@ -21,17 +22,16 @@ class Node {
   readonly lines: ReturnType<typeof logLines>['lines'];
   readonly redis: RedisConnections;
   readonly sockets: SocketInstance<RedisWebSocketManager>;
-  readonly #registry: RedisInstanceRegistry;
+  readonly #registry: InstanceRegistry;
 
   static async start(instanceId: string, backend: RedisBackend, keys: RedisKeys): Promise<Node> {
     const redis = backend.connections(instanceId);
     const { lines, log } = logLines();
-    let registry: RedisInstanceRegistry | undefined;
+    let registry: InstanceRegistry | undefined;
     const sockets = await SocketInstance.start(async (io: Server) => {
       const here = new MemoryWebSocketManager({ io });
-      const instances = new RedisInstanceRegistry({
-        redis,
-        keys,
+      const instances = new InstanceRegistry({
+        leases: new RedisInstanceLeases({ redis, keys }),
         async describe() {
           const { local, users } = await here.stats();
           return instanceNamed(instanceId, { connections: local, users });
@@ -55,7 +55,7 @@ class Node {
     lines: Node['lines'],
     redis: RedisConnections,
     sockets: SocketInstance<RedisWebSocketManager>,
-    registry: RedisInstanceRegistry,
+    registry: InstanceRegistry,
   ) {
     this.lines = lines;
     this.redis = redis;

@@ -1,10 +1,12 @@
 import { FlowClient } from '../../src/client/flow-client';
 import type { FlowSession } from '../../src/client/session';
 import { health, historyReply, readiness } from '../../src/http/schemas';
+import { systemClock } from '../../src/lib/clock';
 import { Gateway } from '../client/support/gateway';
 import { eventually } from '../support/eventually';
 import { ask, portToComeBackTo, post, Processes, type ServerProcess } from '../support/server-process';
 import { readStore } from '../support/server-process-kills';
+import { lmdbStore } from '../support/stores';
 
 const processes = new Processes();
 const closings: Array<() => Promise<void> | void> = [];
@@ -52,15 +54,37 @@ function expectEachOnce(history: ReadonlyArray<{ operation: unknown }>, ...writt
 const numbered = (name: string, from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, index) => `${name} ${from + index}`);
 
+/**
+ * Starts a second process as if the first one had stood still for longer than its lease: nobody knows of it. Otherwise the second would wait
+ * until the first is gone.
+ */
+async function startBeside(documents: string): Promise<ServerProcess> {
+  const starting = processes.startServer({ documents, env: { INSTANCE_ID: 'second' } });
+  const store = lmdbStore(documents);
+  await store.start();
+  const leases = store.instanceLeases(systemClock);
+  let isStarted = false;
+  void starting.finally(() => {
+    isStarted = true;
+  });
+  await eventually('the second one has started', async () => {
+    const known = await leases.list();
+    for (const lease of known) if (lease.instanceId !== 'second') await leases.end(lease);
+    return isStarted;
+  });
+  await store.stop();
+  return starting;
+}
+
 const refusedWriters = ({ lines }: ServerProcess): string[] =>
   lines.filter((line) => line.includes('the store refuses this writer'));
 
-describe('[ST5] two processes on one directory, with event ordering in memory', () => {
+describe('[ST5] a process on the directory of one that nobody knew of, with event ordering in memory', () => {
   test('the second takes a session over, the first is fenced and gives it up, and its clients lose nothing on the second', async () => {
     const documents = await processes.directory();
     // Much longer than it takes to join: what the first one orders then is not saved before it is fenced.
     const first = await processes.startServer({ documents, env: { SAVE_INTERVAL_MS: '1500' } });
-    const second = await processes.startServer({ documents });
+    const second = await startBeside(documents);
     // Stands for what routes people to the processes: to the first one until it is known not to be ready.
     const gateway = new Gateway();
     await gateway.start();
@@ -124,7 +148,7 @@ describe('[ST5] two processes on one directory, with event ordering in memory', 
     const documents = await processes.directory();
     const port = await portToComeBackTo();
     const first = await processes.startServer({ documents, port });
-    const second = await processes.startServer({ documents });
+    const second = await startBeside(documents);
     const [taken, kept] = [await createSession(first.url), await createSession(first.url)];
     const ada = await joined(await connected(first.url, 'ada'), taken);
     const eve = await joined(await connected(first.url, 'eve'), kept);
@@ -153,7 +177,7 @@ describe('[ST5] two processes on one directory, with event ordering in memory', 
     expect((await historyOf(first.url, taken)).map(({ operation }) => operation)).toEqual(['ada 1', 'bob 1', 'bob 2']);
 
     // Restarted, which is what its readiness asks for, it may have the session again.
-    expect(await first.end('SIGTERM')).toEqual({ code: 0, signal: null });
+    for (const server of [first, second]) expect(await server.end('SIGTERM')).toEqual({ code: 0, signal: null });
     const next = await processes.startServer({ documents, port });
     await ada.whenSaved();
     expect((await ask(`${next.url}/health/ready`, readiness)).status).toBe(200);

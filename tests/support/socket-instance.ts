@@ -27,7 +27,7 @@ export class SocketInstance<Manager extends WebSocketManager> {
       path: '/socket.io',
       maxBatchBytes: 1_000_000,
       allowedOrigins: [],
-      isDraining: () => false,
+      phase: () => 'ready',
     });
     const { port } = httpServer.address() as AddressInfo;
     return new SocketInstance(io, await makeManager(io), `http://127.0.0.1:${port}`);

@@ -33,7 +33,7 @@ function containerWith(config: Partial<Config>, given: Partial<Given> = {}) {
     ordering: undefined,
     clock: new ManualClock(),
     log: silentLogger,
-    isDraining: () => false,
+    phase: () => 'ready',
     ...given,
   });
 }

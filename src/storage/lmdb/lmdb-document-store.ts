@@ -1,8 +1,11 @@
+import type { InstanceLeases } from '../../instances/instance-leases';
+import type { Clock } from '../../lib/clock';
 import type { DocumentStore } from '../document-store';
 import type { OperationLog } from '../operation-log';
 import type { SessionRecords } from '../session-records';
 import type { Snapshots } from '../snapshots';
 import { LmdbEngine, type LmdbEngineOptions } from './lmdb-engine';
+import { LmdbInstanceLeases } from './lmdb-instance-leases';
 import { LmdbOperationLog } from './lmdb-operation-log';
 import { LmdbSessionRecords } from './lmdb-session-records';
 import { LmdbSnapshots } from './lmdb-snapshots';
@@ -20,6 +23,16 @@ export class LmdbDocumentStore implements DocumentStore {
     this.operationLog = new LmdbOperationLog(this.#engine, options.durability);
     this.sessionRecords = new LmdbSessionRecords(this.#engine);
     this.snapshots = new LmdbSnapshots(this.#engine);
+  }
+
+  /** Who has this store open. */
+  instanceLeases(clock: Clock): InstanceLeases {
+    return new LmdbInstanceLeases(this.#engine, clock);
+  }
+
+  /** Which file of which machine this is; two with the same one share all that is in it. Once started. */
+  place(): Promise<string> {
+    return this.#engine.place();
   }
 
   start(): Promise<void> {

@@ -1,7 +1,8 @@
-import { open as openFile } from 'node:fs/promises';
+import { open as openFile, stat } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
+import { thisMachine } from '../../lib/machine';
 import { makeDirectory } from '../../lib/make-directory';
 import type { Logger } from '../../lib/logger';
 import { faultCode } from '../../lib/system-faults';
@@ -99,6 +100,12 @@ export class LmdbEngine {
     await this.#draining;
     await this.#close();
     if (this.#options.durability === 'buffered') await syncToDisk(this.#path, 'r+');
+  }
+
+  /** Whatever the file is called, and in whatever container. */
+  async place(): Promise<string> {
+    const { dev, ino } = await stat(this.#path);
+    return `${thisMachine()} ${dev}:${ino}`;
   }
 
   /** Asks one consistent snapshot, as new as any process has committed. */

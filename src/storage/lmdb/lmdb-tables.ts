@@ -31,6 +31,7 @@ type RecordRow = readonly [
   updatedAt: number,
   closedAt: number | null,
 ];
+export type LeaseRow = readonly [text: string, endsAt: number, place: number];
 type ClientTuple = readonly [clientSeq: number, seq: number, count: number, prevTag: string, tag: string];
 /** Key of what belongs to one history: entries by the seq of their last operation, clients by their id. */
 type InHistory<Key> = [history: number, key: Key];
@@ -50,6 +51,8 @@ export interface Tables {
   readonly clients: Database<ClientTuple, InHistory<string>>;
   /** Payload of the latest snapshot; its position is in the head, so that positions are checked without reading it. */
   readonly snapshots: Database<Uint8Array, number>;
+  /** Who has the store open. Nothing in it outlives its lease, so that its rows are no part of the format. */
+  readonly instances: Database<LeaseRow, string>;
 }
 
 export function openTables(root: RootDatabase): Tables {
@@ -61,6 +64,7 @@ export function openTables(root: RootDatabase): Tables {
     entries: root.openDB({ name: 'entries' }),
     clients: root.openDB({ name: 'clients' }),
     snapshots: root.openDB({ name: 'snapshots', encoding: 'binary' }),
+    instances: root.openDB({ name: 'instances' }),
   };
 }
 

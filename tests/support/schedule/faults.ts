@@ -208,7 +208,7 @@ export class Faults {
   }
 
   /** Everybody leaves until every server has let go of every session; `meanwhile` something may happen to what they left behind. */
-  async #idle(meanwhile: () => void = () => {}): Promise<void> {
+  async #idle(meanwhile: () => Promise<void> = async () => {}): Promise<void> {
     const { authors, slots, trace } = this.#world;
     await this.#eventually('an open session', () => slots.some(({ open }) => open.size > 0));
     const released = trace.counts['sessions let go'] ?? 0;
@@ -217,9 +217,9 @@ export class Faults {
     const probes = slots.flatMap((slot) => slot.probes);
     for (const probe of probes) probe.pause();
     this.#note('everybody leaves');
-    await this.#eventually('sessions to be closed', () => {
+    await this.#eventually('sessions to be closed', async () => {
       if ((trace.counts['sessions let go'] ?? 0) === released || slots.some(({ open }) => open.size > 0)) return false;
-      meanwhile();
+      await meanwhile();
       return true;
     }).finally(() => {
       for (const unblock of unblocks) unblock();
@@ -233,8 +233,8 @@ export class Faults {
     let lost = 0;
     while (lost === 0) {
       await this.#eventually('entries to lose', () => hotLog.hasEntries);
-      await this.#idle(() => {
-        lost = hotLog.fallBack(entries);
+      await this.#idle(async () => {
+        lost = await hotLog.fallBack(entries);
       });
     }
     this.#note(`the hot log of ${sessionId} was found as it was ${lost} entries ago`);
@@ -333,8 +333,8 @@ export class Faults {
 
   async #fallBack({ sessionId, hotLog }: Session, entries: number): Promise<void> {
     let lost = 0;
-    await this.#eventually('entries to lose', () => {
-      lost = hotLog.fallBack(entries);
+    await this.#eventually('entries to lose', async () => {
+      lost = await hotLog.fallBack(entries);
       return lost > 0;
     });
     this.#note(`the hot log of ${sessionId} falls back by ${lost} entries`);

@@ -10,6 +10,8 @@ import { idsIn, YjsWriter } from './writers';
 export async function checkEnd(world: World): Promise<void> {
   for (const session of world.sessions) {
     await session.ledger.settled();
+    const { sessionId, hotLog } = session;
+    if (hotLog.overruled > 0) world.trace.violated('epoch', `${sessionId} was seeded over a log that was not older`);
     const history = await finalHistory(world, session);
     checkChain(world, session, history);
     checkClients(world, session, history);

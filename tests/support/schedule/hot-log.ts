@@ -4,6 +4,18 @@ import { MemoryEventOrdering } from '../../../src/ordering/memory-event-ordering
 import type { ClientRow } from '../../../src/protocol/entry';
 import type { Mark, Position } from '../../../src/protocol/positions';
 
+/** The order of one session as several instances share it, with what can go wrong there outside of them all. */
+export interface SharedLog extends EventOrdering {
+  /** Whether there is something to lose. */
+  readonly hasEntries: boolean;
+  /** So often a log was replaced by one of the same epoch or an older one (ST4). */
+  readonly overruled: number;
+  /** All is lost. False: there was nothing. */
+  vanish(): Promise<boolean>;
+  /** Loses the last accepted entries, at most so many, and whatever else was done since. Answers how many. */
+  fallBack(entries: number): Promise<number>;
+}
+
 type Step =
   | { readonly kind: 'seed'; readonly epoch: number; readonly head: Mark }
   | { readonly kind: 'admit'; readonly epoch: number; readonly clientId: string; readonly stored: ClientRow | null }
@@ -16,8 +28,9 @@ type Step =
  * comes back as it was some time ago. An older copy is made by doing again what had been done to it until then; the same
  * appends give the same tags.
  */
-export class HotLog implements EventOrdering {
+export class HotLog implements SharedLog {
   readonly scope = 'shared';
+  overruled = 0;
   readonly #sessionId: string;
   readonly #clock: Clock;
   readonly #followers = new Set<(hint: Hint) => void>();
@@ -38,7 +51,11 @@ export class HotLog implements EventOrdering {
 
   async seed(_: string, epoch: number, head: Mark): Promise<boolean> {
     this.#steps.push({ kind: 'seed', epoch, head });
-    return this.#log.seed(this.#sessionId, epoch, head);
+    // Both in this turn.
+    const [before, isSeeded] = [this.describe(), this.#log.seed(this.#sessionId, epoch, head)];
+    const [log] = await before;
+    if (log && log.epoch >= epoch && (await isSeeded)) this.overruled += 1;
+    return isSeeded;
   }
 
   async admit(
@@ -89,15 +106,13 @@ export class HotLog implements EventOrdering {
     return this.#steps.some((step) => step.kind === 'append' && step.isAccepted);
   }
 
-  /** All is lost. False: there was nothing. */
   async vanish(): Promise<boolean> {
     const [log] = await this.describe();
     this.#replaceBy([]);
     return log !== null;
   }
 
-  /** Loses the last accepted entries, at most so many, and whatever else was done since. Answers how many. */
-  fallBack(entries: number): number {
+  async fallBack(entries: number): Promise<number> {
     let lost = 0;
     let end = this.#steps.length;
     for (let index = this.#steps.length - 1; index >= 0 && lost < entries; index -= 1) {

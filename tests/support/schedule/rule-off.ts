@@ -39,12 +39,15 @@ const MAX_SEEDS = 12;
 /** What is broken need not be waited for as long as what is only slow. */
 const BROKEN_DEADLINE_MS = 3_000;
 
-/** Runs schedules without the rule until one fails as it must. */
-export async function findBreach({ breaks, profile, parts, config }: RuleOff): Promise<Breach> {
+/** Runs schedules without the rule until one fails as it must. `setting`: what they run in otherwise. */
+export async function findBreach(
+  { breaks, profile, parts, config }: RuleOff,
+  setting: () => Partial<Parts> = () => ({}),
+): Promise<Breach> {
   const seen: string[] = [];
   for (let seed = 1; seed <= MAX_SEEDS; seed += 1) {
     const { trace } = await runSchedule(makePlan(seed, { ...profile, config: { ...profile.config, ...config } }), {
-      ...(parts ? { parts: parts() } : {}),
+      parts: { ...setting(), ...parts?.() },
       deadlineMs: BROKEN_DEADLINE_MS,
       chanceDeadlineMs: BROKEN_DEADLINE_MS,
     });

@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { FlowClient } from '../../../src/client/flow-client';
 import { FlowYjsProvider } from '../../../src/client/yjs-provider';
 import { createFlow } from '../../../src/flow';
+import { systemClock } from '../../../src/lib/clock';
 import type { DocumentStore } from '../../../src/storage/document-store';
 import { MemoryDocumentStore } from '../../../src/storage/memory/memory-document-store';
 import { lmdbStore } from '../stores';
 import { Dice } from './dice';
 import { CHANCE_DEADLINE_MS, Faults } from './faults';
 import { checkEnd } from './final-check';
+import { HotLog } from './hot-log';
 import { elapsed } from './pipe';
 import { AUDIT_INTERVAL_MS, type Plan } from './plan';
 import { Trace } from './trace';
@@ -52,6 +54,7 @@ export async function runSchedule(
     FlowClient,
     FlowYjsProvider,
     keptIn,
+    hotLog: (sessionId) => new HotLog(sessionId, systemClock),
     ordering: (ordering) => ordering,
     store: (store) => store,
     ...changes,

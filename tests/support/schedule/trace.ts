@@ -11,6 +11,7 @@ export const INVARIANTS = {
   complete: 'every operation of an author who is still there is saved in the end',
   delivered: 'entries arrive each once, in order, between two resets or forks',
   wait: 'everybody has everything soon after the last fault is over',
+  epoch: 'what is ordered under an epoch is not thrown away for the sake of the same or an older one',
   fencing: 'a process that was fenced does not take the session back',
   fault: 'every planned fault really happened',
 } as const;

@@ -12,7 +12,7 @@ import { eventually } from '../eventually';
 import { Author } from './author';
 import { Dice } from './dice';
 import { Freezer } from './freezer';
-import { HotLog } from './hot-log';
+import type { SharedLog } from './hot-log';
 import { Instance } from './instance';
 import { noOrderingFaults, OrderingView, type OrderingFaults } from './ordering-view';
 import type { Plan } from './plan';
@@ -31,6 +31,8 @@ export interface Parts {
   readonly FlowYjsProvider: typeof FlowYjsProvider;
   /** What all instances keep documents in. */
   readonly keptIn: DocumentStore;
+  /** Where several instances share the order. */
+  readonly hotLog: (sessionId: string) => SharedLog;
   /** Stands before the hot log, beyond the network. */
   readonly ordering: (ordering: EventOrdering) => EventOrdering;
   /** Stands between an instance and the store. */
@@ -55,7 +57,7 @@ export interface Session {
   readonly format: Format;
   readonly ledger: SavedLedger;
   /** Where several instances share the order. */
-  readonly hotLog: HotLog;
+  readonly hotLog: SharedLog;
   readonly authorships: Authorship[];
   /** Everything that was ever written into the store, by seq; the store may prune it. */
   readonly committed: Map<number, Entry>;
@@ -102,7 +104,7 @@ export class World {
         sessionId,
         format,
         ledger: new SavedLedger(storedTagAt, trace),
-        hotLog: new HotLog(sessionId, systemClock),
+        hotLog: parts.hotLog(sessionId),
         authorships: [],
         committed,
         epochsOpened: 0,
