@@ -1,6 +1,6 @@
-import { z } from 'zod';
 import type { Config } from '../../config/load-config';
 import type { ServiceName } from '../../config/services';
+import { readInstance } from '../instances/instance';
 import { hasLostSaved } from '../live/older-stores';
 import type { HotLog } from '../ordering/event-ordering';
 import type { HotLogFiles } from '../ordering/hot-log-file';
@@ -30,8 +30,6 @@ export async function* checkHotLogs(
   }
 }
 
-const instanceText = z.object({ host: z.string(), pid: z.int(), backends: z.record(z.string(), z.string()) });
-
 async function* checkInstances({ configured }: Config, { redis, keys }: HotLogs): Findings {
   const leases = await redis.ask('list instances', async (client) => {
     const [seconds = '0'] = (await client.call('TIME')) as string[];
@@ -40,10 +38,10 @@ async function* checkInstances({ configured }: Config, { redis, keys }: HotLogs)
   if (leases.length === 0) return yield ok('instances', 'none is registered in Redis');
   for (const instanceId of leases) {
     const text = await redis.ask('read instance', (client) => client.get(keys.instance(instanceId)));
-    const read = instanceText.safeParse(text === null ? null : JSON.parse(text));
-    if (!read.success) continue;
-    const { host, pid, backends } = read.data;
-    const who = `${instanceId} (pid ${pid} on ${host})`;
+    const instance = text === null ? null : readInstance(text);
+    if (!instance) continue;
+    const { host, process, backends } = instance;
+    const who = `${instanceId} (pid ${process.pid} on ${host})`;
     const others = (Object.keys(configured) as ServiceName[]).filter(
       (service) => backends[service] !== configured[service],
     );

@@ -128,9 +128,9 @@ test(
       status: 503,
       error: { code: 'STORE_UNAVAILABLE', action: 'wait', message: expect.stringMatching(/ends at 2, and 4/) },
     });
-    const [told] = await server.line(/The document store is older than Redis: .*npm run doctor/);
+    const told = await server.line(/The document store is older than Redis: .*npm run doctor/);
     const file = await exported();
-    expect(told).toContain(`"file":"${file}"`);
+    expect(told.input).toContain(`"file":"${file}"`);
     expect((await readHotLogFile(file)).entries.map(({ operations }) => operations)).toEqual(['["e"]', '["f"]']);
     // Others go on.
     await write(server, 'other', 'fine');
