@@ -1,4 +1,4 @@
-import type { ChainableCommander } from 'ioredis';
+import { type ChainableCommander, ReplyError } from 'ioredis';
 import type { RedisSettings, RedisTarget } from '../../config/redis-settings';
 import { isDoneWithin, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
@@ -40,6 +40,8 @@ export class RedisConnections {
   readonly #lastFaults = new Map<Role, unknown>();
   #isStopping = false;
   #latencyMs: number | undefined;
+  /** A Redis that stands still keeps its connections, and answers nothing. */
+  #isAnswering = true;
   /** Since the last line about slowness. */
   #slow = { count: 0, worstMs: 0, quietUntil: 0 };
 
@@ -70,7 +72,7 @@ export class RedisConnections {
 
   get status(): 'ok' | 'unavailable' {
     const clients = [...this.#clients.values()];
-    return clients.every(({ status }) => status === 'ready') ? 'ok' : 'unavailable';
+    return this.#isAnswering && clients.every(({ status }) => status === 'ready') ? 'ok' : 'unavailable';
   }
 
   /** The connection of a role; it connects with `start`. */
@@ -139,8 +141,11 @@ export class RedisConnections {
     const { clock, settings, telemetry } = this.#options;
     const startedAt = clock.monotonic();
     try {
-      return await run(this.client('command'));
+      const answer = await run(this.client('command'));
+      this.#isAnswering = true;
+      return answer;
     } catch (cause) {
+      this.#isAnswering = cause instanceof ReplyError;
       // Of a lost connection the library says only that it cannot be written to.
       const isLost = this.client('command').status !== 'ready';
       throw toRedisError((isLost ? this.#lastFaults.get('command') : undefined) ?? cause, this.#place);
