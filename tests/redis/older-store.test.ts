@@ -148,8 +148,8 @@ test(
     await server.end('SIGKILL');
     await restore('new');
     const after = await start();
-    expect(await history(after, 'novel')).toEqual(WORDS);
     await saved('novel', 6);
+    expect(await history(after, 'novel')).toEqual(WORDS);
   },
   DEADLINE_MS,
 );
