@@ -225,6 +225,9 @@ export async function refusingStore(world: World, ms: number): Promise<number> {
 /** Edits whose save had begun when a fault did, or of which the news came later. */
 const MAX_ON_ITS_WAY = 300;
 
+/** What a script answers that has changed nothing. */
+const REFUSED = ':0\r\n';
+
 /**
  * An instance is stopped when it has read the store and is about to seed; what it sends then arrives when others have opened the session
  * under a newer epoch, and must change nothing (ST4).
@@ -250,11 +253,11 @@ export async function stalledOpening(world: World, ms: number): Promise<number> 
   await Promise.all([world.lasts(ms), world.until('others to open the session', openedByOthers)]);
   const { epoch } = await world.hot();
   for (const line of lines) line.catchNothing();
-  command.letGo();
+  const reply = await command.letGo();
   stalled?.signal('SIGCONT');
-  await world.work(SOME_WORK);
   if (!(staleEpoch > 0 && staleEpoch < epoch)) throw new Error(`epoch ${staleEpoch} was not too late for ${epoch}`);
-  if ((await world.hot()).epoch < epoch) throw new Error('a late seed has overwritten the hot log');
+  if (reply !== REFUSED) throw new Error('a late seed has overwritten the hot log');
+  await world.work(SOME_WORK);
   return 1;
 }
 
@@ -327,10 +330,12 @@ async function failover(
   const { redis } = world;
   if (redis instanceof SingleRedis) throw new Error('one server has no replica');
   await (redis instanceof SentinelRedis ? redis.sentinels.whole() : redis.cluster.whole());
+  await toNamedNode(world);
   const master = await redis.serverOf(world.metaKey);
   await down(master);
   await world.until('a replica to be promoted', async () => (await redis.serverOf(world.metaKey)) !== master);
   await world.work(SOME_WORK);
+  await world.demandHearing();
   await up(master);
   if (redis instanceof SentinelRedis) {
     const { port } = await redis.sentinels.master();
@@ -342,6 +347,15 @@ async function failover(
   }
   await world.demandHearing();
   return 1;
+}
+
+/** The session moves to the only node of a cluster that instances were told of, so that it is the one that goes. */
+async function toNamedNode(world: World): Promise<void> {
+  const { redis } = world;
+  if (!(redis instanceof ClusterRedis)) return;
+  const { named } = redis;
+  if (named === (await redis.serverOf(world.metaKey)) || !(await redis.masters()).includes(named)) return;
+  await redis.move(await redis.slotOf(world.metaKey), named, async () => {});
 }
 
 async function slotMoved(world: World): Promise<number> {

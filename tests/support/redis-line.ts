@@ -8,7 +8,8 @@ type HintFate = 'pass' | 'lose' | 'double and reorder';
 export interface CaughtCommand {
   /** As it goes over the wire. */
   readonly text: string;
-  letGo(): void;
+  /** Resolves with the reply, as it goes over the wire. */
+  letGo(): Promise<string>;
 }
 
 /** Channels of hints, as the product names them. */
@@ -65,10 +66,23 @@ export class RedisLine {
 
   #join(client: Socket): void {
     const server = connect({ host: '127.0.0.1', port: this.target, noDelay: true });
-    const up = new Frames((frame) => this.#command(frame, server, up));
     let late: Buffer | undefined;
+    let onReply: ((reply: string) => void) | undefined;
     const down = new Frames((frame) => {
+      onReply?.(frame.toString('latin1'));
+      onReply = undefined;
       late = this.#reply(frame, client, late);
+    });
+    const up = new Frames((frame) => {
+      const letGo = (): Promise<string> =>
+        new Promise((resolve) => {
+          // Everything before it was answered while it waited.
+          onReply = resolve;
+          server.write(frame);
+          up.resume();
+        });
+      if (this.#isCaught(frame, letGo)) up.pause();
+      else server.write(frame);
     });
     const ends: Array<[Socket, Socket, Frames]> = [
       [client, server, up],
@@ -85,19 +99,14 @@ export class RedisLine {
     }
   }
 
-  #command(frame: Buffer, server: Socket, up: Frames): void {
+  #isCaught(frame: Buffer, letGo: CaughtCommand['letGo']): boolean {
     const catching = this.#catching;
-    const text = catching ? frame.toString('latin1') : '';
-    if (!catching?.isIt(text)) return void server.write(frame);
+    if (!catching) return false;
+    const text = frame.toString('latin1');
+    if (!catching.isIt(text)) return false;
     this.#catching = undefined;
-    up.pause();
-    catching.caught({
-      text,
-      letGo: () => {
-        server.write(frame);
-        up.resume();
-      },
-    });
+    catching.caught({ text, letGo });
+    return true;
   }
 
   /** Answers the hint that is still to come after a later one. */
