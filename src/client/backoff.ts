@@ -7,6 +7,9 @@ export interface BackoffOptions {
 /** By then every ceiling is long reached; more would leave the exact numbers. */
 const MAX_DOUBLINGS = 30;
 
+/** So many times what the server asked for is the longest wait. */
+const MOST_OF_ASKED = 2;
+
 /** Growing delays with jitter (CL3): between half of the longest delay and all of it, so that many do not come back together. */
 export class Backoff {
   readonly #options: BackoffOptions;
@@ -18,13 +21,18 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** `atLeastMs` is what the server asked for; the jitter comes on top of it. */
+  /**
+   * `atLeastMs` is what the server asked for; the jitter comes on top of it. It knows its trouble: whoever waited much longer would be
+   * away long after it is over.
+   */
   nextMs(atLeastMs = 0): number {
     const { firstMs, ceilingMs } = this.#options;
-    const longestMs = Math.min(ceilingMs, firstMs * 2 ** Math.min(this.#attempts, MAX_DOUBLINGS));
+    const grownMs = Math.min(ceilingMs, firstMs * 2 ** Math.min(this.#attempts, MAX_DOUBLINGS));
     this.#attempts += 1;
-    const jitteredMs = longestMs * (0.5 + this.#random() / 2);
-    return Math.round(atLeastMs > 0 ? Math.max(jitteredMs, atLeastMs * (1 + this.#random() / 4)) : jitteredMs);
+    const jitteredMs = (longestMs: number): number => longestMs * (0.5 + this.#random() / 2);
+    if (atLeastMs === 0) return Math.round(jitteredMs(grownMs));
+    const longestMs = Math.min(grownMs, MOST_OF_ASKED * atLeastMs);
+    return Math.round(Math.max(jitteredMs(longestMs), atLeastMs * (1 + this.#random() / 4)));
   }
 
   reset(): void {

@@ -1,4 +1,5 @@
 import { isDoneWithin } from '../lib/clock';
+import { Outage } from '../lib/outage';
 import { FlowError } from '../protocol/errors';
 import type { SessionInfo } from '../protocol/schemas';
 import type { CollaborationService } from '../sessions/collaboration-service';
@@ -284,14 +285,21 @@ export class OpenSessions implements OpenSessionListener {
     if (hot && hot.head.seq > 0) await olderStores.refuse(sessionId, null, hot);
   }
 
-  /** Runs a round, waits, and runs it again; a failing round is logged and never the last. */
+  /** Runs a round, waits, and runs it again; a failing round is never the last, and said once until one works. */
   #every(intervalMs: number, round: () => Promise<void>): void {
     const { clock, log } = this.#options.services;
+    const outage = new Outage(log, {
+      began: 'a round over the open sessions failed; trying again',
+      ended: 'rounds over the open sessions work again',
+    });
     const arm = (): void => {
       const cancel = clock.after(intervalMs, () => {
         this.#cancels.delete(cancel);
         round()
-          .catch((cause: unknown) => log.warn({ err: cause }, 'a round over the open sessions failed'))
+          .then(
+            () => outage.worked(),
+            (cause: unknown) => outage.failed(cause),
+          )
           .finally(() => {
             if (!this.#isStopped) arm();
           });
