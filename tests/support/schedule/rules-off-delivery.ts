@@ -84,7 +84,7 @@ export const DELIVERY_RULES_OFF: readonly RuleOff[] = [
     profile: { ...LOG_TROUBLE, faults: { strand: 1 }, faultCount: 3 },
     parts: changedServer({
       folder: 'src/live',
-      find: "      sockets.toConnectionHere(connectionId, 'session:forked', { sessionId: this.sessionId, epoch, head });\n    }\n    this.#members.clear();\n",
+      find: "      sockets.toConnectionHere(connectionId, 'session:forked', { sessionId: this.sessionId, epoch, head });\n    }\n    this.#company.members.clear();\n",
       replace: '      void [epoch, head, sockets, connectionId];\n    }\n',
     }),
   },
