@@ -238,7 +238,7 @@ export async function stalledOpening(world: World, ms: number): Promise<number> 
   const texts = [SEED.lua, createHash('sha1').update(SEED.lua).digest('hex')];
   const caught: Array<{ index: number; command: CaughtCommand }> = [];
   const isFirst = (text: string): boolean => caught.length === 0 && texts.some((script) => text.includes(script));
-  lines.forEach((line, index) => line.catch(isFirst, (command) => caught.push({ index, command })));
+  lines.forEach((line, index) => line.holdBack(isFirst, (command) => caught.push({ index, command })));
   await hotLog(world);
   await server.command((client) => client.flushall());
   await world.until('an instance to seed', () => caught.length > 0);
@@ -252,7 +252,7 @@ export async function stalledOpening(world: World, ms: number): Promise<number> 
   const openedByOthers = async (): Promise<boolean> => (await world.hot()).epoch > staleEpoch;
   await Promise.all([world.lasts(ms), world.until('others to open the session', openedByOthers)]);
   const { epoch } = await world.hot();
-  for (const line of lines) line.catchNothing();
+  for (const line of lines) line.holdBackNothing();
   const reply = await command.letGo();
   stalled?.signal('SIGCONT');
   if (!(staleEpoch > 0 && staleEpoch < epoch)) throw new Error(`epoch ${staleEpoch} was not too late for ${epoch}`);

@@ -50,11 +50,11 @@ export class RedisLine {
   }
 
   /** Holds back the next command that fits. */
-  catch(isIt: (command: string) => boolean, caught: (command: CaughtCommand) => void): void {
+  holdBack(isIt: (command: string) => boolean, caught: (command: CaughtCommand) => void): void {
     this.#catching = { isIt, caught };
   }
 
-  catchNothing(): void {
+  holdBackNothing(): void {
     this.#catching = undefined;
   }
 
