@@ -272,7 +272,7 @@ function describeSelf({ given, config, store, localSockets, startedAt }: Cradle)
       version: given.version,
       backends,
       configured,
-      store: await placeOf(store, instanceId),
+      store: await placeOf(store, given.store ? store.kind : `memory of ${instanceId}`),
       isServing: given.phase() === 'ready',
       connections: local,
       users,
@@ -280,11 +280,9 @@ function describeSelf({ given, config, store, localSockets, startedAt }: Cradle)
   };
 }
 
-/** A store in memory is nobody else's. Where one that was given keeps things, the one who gave it must know. */
-const placeOf = async (store: DocumentStore, instanceId: string): Promise<string> => {
-  if (store instanceof LmdbDocumentStore) return store.place();
-  return store instanceof MemoryDocumentStore ? `memory of ${instanceId}` : store.kind;
-};
+/** A store in memory is nobody else's; where one that was given keeps things, the one who gave it must know. */
+const placeOf = async (store: DocumentStore, otherwise: string): Promise<string> =>
+  store instanceof LmdbDocumentStore ? store.place() : otherwise;
 
 /** Who shares Redis with this instance. Null: it uses none. */
 function chooseRedisInstances({ redis, redisKeys: keys, self, clock, log }: Cradle): InstanceRegistry | null {
