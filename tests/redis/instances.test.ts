@@ -193,7 +193,6 @@ describe.each(REDIS_KINDS)('two instances on one Redis (%s)', (kind) => {
       expect(messages).toBeGreaterThan(0);
       expect(messages).toBeLessThanOrEqual(intervals + 2);
     });
-
   });
 
   test('what Redis answers to those who join grows with their number, not with its square', async () => {
@@ -207,10 +206,10 @@ describe.each(REDIS_KINDS)('two instances on one Redis (%s)', (kind) => {
     };
     const bytesPerJoin = async (count: number): Promise<number> => {
       const clients = await Promise.all(
-        Array.from({ length: count }, (_, index) => [near, far][index % 2]?.connect({ user: `user-${index}` })),
+        Array.from({ length: count }, (_, index) => (index % 2 ? near : far).connect({ user: `user-${index}` })),
       );
       const before = await answered();
-      await Promise.all(clients.map((client) => client?.demand('session:join', { sessionId })));
+      await Promise.all(clients.map((client) => client.demand('session:join', { sessionId })));
       return ((await answered()) - before) / count;
     };
     const first = await bytesPerJoin(30);
@@ -249,7 +248,6 @@ describe.each(REDIS_KINDS)('two instances on one Redis (%s)', (kind) => {
       expect((await Believer.join(far, 'late', sessionId)).reply.session.title).toBe('New');
       for (const { client } of [ada, bob]) expect(client.all('session:renamed')).toHaveLength(1);
     });
-
   });
 
   describe('a session that is closed', () => {
@@ -340,7 +338,7 @@ describe.each(REDIS_KINDS)('two instances on one Redis (%s)', (kind) => {
       await ada.point('1', 2, 'there');
       await backendOf().launch();
       for (const one of [ada, bob]) await one.sees([ada, bob], { 1: 'there' });
+      expect([ada, bob].flatMap(({ client }) => client.all('session:closed'))).toEqual([]);
     }, 60_000);
-
   });
 });
