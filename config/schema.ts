@@ -79,6 +79,10 @@ export const settings = z.object({
   logLevel: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info').describe(
     'Least severe level that is logged.',
   ),
+  debug: z
+    .string()
+    .optional()
+    .describe('redis:* logs each command and connection event of Redis by name and time, whatever LOG_LEVEL says.'),
 
   useRedisWebsockets: flag(false).describe('WebSocket Manager on Redis: reaches the connections of all instances.'),
   useRedisCollaboration: flag(false).describe(

@@ -37,6 +37,7 @@ import type { Position } from './protocol/positions';
 import type { SessionInfo } from './protocol/schemas';
 import { RedisKeys } from './redis/keys';
 import { RedisConnections } from './redis/redis-connections';
+import { RedisDebug } from './redis/redis-debug';
 import { RedisHints } from './redis/redis-hints';
 import type { CollaborationService } from './sessions/collaboration-service';
 import { MemoryCollaborationService } from './sessions/memory-collaboration-service';
@@ -229,7 +230,9 @@ interface Cradle {
 /** Null: no service is on Redis. */
 function connectionsToRedis({ config, clock, log, telemetry }: Cradle): RedisConnections | null {
   if (!Object.values(config.backends).includes('redis')) return null;
-  return new RedisConnections({ settings: config.redis, instanceId: config.instanceId, clock, log, telemetry });
+  const { redis: settings, instanceId } = config;
+  const debug = RedisDebug.of(config.debug, log);
+  return new RedisConnections({ settings, instanceId, clock, log, telemetry, debug });
 }
 
 /** Ordering and bus listen through one. */

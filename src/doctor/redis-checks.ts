@@ -16,7 +16,7 @@ export async function* checkRedis(settings: RedisSettings): Findings {
       return yield* checkMaster(settings, target);
     case 'sentinel': {
       const masters = new Map<string, HostPort>();
-      for (const sentinel of target.sentinels) yield* askSentinel(settings, sentinel, target.name, masters);
+      for (const sentinel of target.sentinels) yield* askSentinel(settings, target, sentinel, masters);
       if (masters.size > 1)
         yield fail('redis sentinel', `the sentinels name different masters: ${[...masters.keys()].join(', ')}`);
       const [master] = masters.values();
@@ -43,14 +43,18 @@ async function* checkMaster(settings: RedisSettings, address: HostPort): Finding
 
 async function* askSentinel(
   settings: RedisSettings,
+  { name, password }: Extract<RedisSettings['target'], { kind: 'sentinel' }>,
   sentinel: HostPort,
-  name: string,
   masters: Map<string, HostPort>,
 ): Findings {
   const where = nameOf(sentinel);
-  const probe = await probeNode(settings, sentinel, { credentials: false });
+  const { username: _username, password: _password, ...rest } = settings;
+  const probe = await probeNode({ ...rest, db: 0, ...(password === undefined ? {} : { password }) }, sentinel);
   if (probe.kind === 'refused')
-    return yield warn('redis sentinel', `${probe.message} (REDIS_SENTINELS; the others can do without it)`);
+    return yield warn(
+      'redis sentinel',
+      `${probe.message} (REDIS_SENTINELS, REDIS_SENTINEL_PASSWORD; the others can do without it)`,
+    );
   try {
     const answer: unknown = await probe.client.call('SENTINEL', 'get-master-addr-by-name', name);
     if (!Array.isArray(answer))

@@ -2,7 +2,7 @@ import { connect as connectPlain } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { Redis } from 'ioredis';
 import type { HostPort, RedisSettings } from '../../config/redis-settings';
-import { faultCode, rootMessageOf } from '../lib/system-faults';
+import { rootMessageOf } from '../lib/system-faults';
 import { tlsOf } from '../redis/redis-clients';
 import { explain } from '../redis/redis-faults';
 import { placeOf } from '../redis/redis-place';
@@ -18,13 +18,8 @@ export type Probe =
 
 /**
  * One connection to one server, made step by step, so that each step that fails can be told from the others. The caller disconnects it.
- * `credentials: false` for a server that has its own, such as a sentinel.
  */
-export async function probeNode(
-  settings: RedisSettings,
-  { host, port }: HostPort,
-  { credentials = true } = {},
-): Promise<Probe> {
+export async function probeNode(settings: RedisSettings, { host, port }: HostPort): Promise<Probe> {
   const where = `${host}:${port}`;
   const tls = tlsOf(settings);
   const client = new Redis({
@@ -49,10 +44,10 @@ export async function probeNode(
   try {
     await client.connect();
     const { username, password, db, protocol } = settings;
-    if (credentials && password !== undefined)
+    if (password !== undefined)
       await (username === undefined ? client.call('AUTH', password) : client.call('AUTH', username, password));
-    if (credentials && protocol === 3) remarks.push(...(await withoutResp3(client)));
-    if (credentials && db !== 0) await client.call('SELECT', String(db));
+    if (protocol === 3) remarks.push(...(await withoutResp3(client)));
+    if (db !== 0) await client.call('SELECT', String(db));
     await client.call('PING');
     return { kind: 'connected', client, remarks };
   } catch (cause) {
@@ -82,8 +77,6 @@ async function whyRefused(settings: RedisSettings, address: HostPort, cause: unk
     return `Redis at ${where} speaks without TLS: set REDIS_TLS=false, and redis:// in REDIS_URL.`;
   if (!isTls && spoken === 'tls')
     return `Redis at ${where} speaks TLS only: set REDIS_TLS=true, or rediss:// in REDIS_URL.`;
-  if (isTls && spoken === 'tls')
-    return `The certificate of Redis at ${where} is not trusted (${faultCode(cause) || rootMessageOf(cause)}): it must name this host and be signed by an authority that is trusted (REDIS_TLS, REDIS_TLS_CA).`;
   if (kind !== '') return message;
   return `${message} Something listens at ${where}, and does not answer as Redis does: check REDIS_HOST and REDIS_PORT.`;
 }

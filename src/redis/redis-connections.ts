@@ -6,12 +6,13 @@ import { FlowError } from '../protocol/errors';
 import type { Telemetry } from '../telemetry/telemetry';
 import { checkServer } from './redis-checks';
 import { RedisClients, type RedisClient, type Role } from './redis-clients';
+import type { RedisDebug } from './redis-debug';
 import { explain, toRedisError } from './redis-faults';
+import { RedisLifecycle } from './redis-lifecycle';
 import { placeOf, type RedisPlace } from './redis-place';
+import { SlowOperations } from './slow-operations';
 
 const QUIT_DEADLINE_MS = 1_000;
-/** A slow Redis is slow for thousands of operations. */
-const SLOW_LINE_INTERVAL_MS = 10_000;
 /** Commands sent in one go. */
 const PIPELINE_COMMANDS = 500;
 
@@ -21,12 +22,8 @@ interface RedisConnectionsOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly telemetry: Telemetry;
-}
-
-/** An outage of one connection. */
-interface Loss {
-  attempts: number;
-  isCauseTold: boolean;
+  /** Null: nobody wants to see each command. */
+  readonly debug?: RedisDebug | null;
 }
 
 /** Makes all connections to Redis, one per role, says how they are, and closes them. */
@@ -35,20 +32,19 @@ export class RedisConnections {
   readonly #place: RedisPlace;
   readonly #clientsToMake: RedisClients;
   readonly #clients = new Map<Role, RedisClient>();
-  /** Roles whose connection is lost right now. */
-  readonly #lost = new Map<Role, Loss>();
-  readonly #lastFaults = new Map<Role, unknown>();
+  readonly #lifecycle: RedisLifecycle;
+  readonly #slow: SlowOperations;
   #isStopping = false;
   #latencyMs: number | undefined;
   /** A Redis that stands still keeps its connections, and answers nothing. */
   #isAnswering = true;
-  /** Since the last line about slowness. */
-  #slow = { count: 0, worstMs: 0, quietUntil: 0 };
 
   constructor(options: RedisConnectionsOptions) {
     this.#options = options;
-    this.#place = placeOf(options.settings);
-    const { settings, instanceId, clock } = options;
+    const { settings, instanceId, clock, log } = options;
+    this.#place = placeOf(settings);
+    this.#lifecycle = new RedisLifecycle({ place: this.#place, clock, log });
+    this.#slow = new SlowOperations({ slowMs: settings.slowMs, clock, log });
     this.#clientsToMake = new RedisClients({ settings, instanceId, clock, isStopping: () => this.#isStopping });
   }
 
@@ -87,9 +83,10 @@ export class RedisConnections {
 
   /** Connects what has been asked for so far. Rejects with BACKEND_UNAVAILABLE, saying what to change. */
   async start(): Promise<void> {
-    const { log } = this.#options;
+    const { log, debug } = this.#options;
+    debug?.start();
+    log.info({ redis: this.where }, 'Connecting to Redis');
     for (const [role, client] of this.#clients) {
-      log.debug({ role, redis: this.where }, 'connecting to Redis');
       await this.#connect(role, client);
       if (role === 'command') await this.#check(client);
     }
@@ -103,7 +100,7 @@ export class RedisConnections {
       // A listener of a cluster goes on to the next node by itself.
       if (role === 'adapter' && this.isCluster) return;
       // What `connect` rejects with is often only that the connection was closed.
-      const { kind, message } = explain(this.#lastFaults.get(role) ?? cause, this.#place);
+      const { kind, message } = explain(this.#lifecycle.lastFault(role) ?? cause, this.#place);
       const isRefused = kind !== '';
       // On a busy machine the first answers may come too late; the client goes on trying.
       if (!isRefused && (await this.#isReadyInTime(client))) return;
@@ -133,12 +130,14 @@ export class RedisConnections {
         }
       }),
     );
+    this.#slow.stop();
+    this.#options.debug?.stop();
     if (this.#clients.size > 0) this.#options.log.info({ redis: this.where }, 'Redis connection closed');
   }
 
   /** One operation against Redis: measured, its slowness told, its faults explained. `name` is what the log calls it. */
   async ask<Answer>(name: string, run: (client: RedisClient) => Promise<Answer>): Promise<Answer> {
-    const { clock, settings, telemetry } = this.#options;
+    const { clock, telemetry, debug } = this.#options;
     const startedAt = clock.monotonic();
     try {
       const answer = await run(this.client('command'));
@@ -148,24 +147,14 @@ export class RedisConnections {
       this.#isAnswering = cause instanceof ReplyError;
       // Of a lost connection the library says only that it cannot be written to.
       const isLost = this.client('command').status !== 'ready';
-      throw toRedisError((isLost ? this.#lastFaults.get('command') : undefined) ?? cause, this.#place);
+      throw toRedisError((isLost ? this.#lifecycle.lastFault('command') : undefined) ?? cause, this.#place);
     } finally {
       const ms = clock.monotonic() - startedAt;
       telemetry.redisMs.record(ms);
       this.#latencyMs = Math.round(ms * 10) / 10;
-      if (ms > settings.slowMs) this.#tellSlow(name, ms);
+      this.#slow.record(name, ms);
+      debug?.operation(name, ms);
     }
-  }
-
-  /** One line at once, then one per interval with how many there were. */
-  #tellSlow(name: string, ms: number): void {
-    const { clock, log } = this.#options;
-    this.#slow.count += 1;
-    this.#slow.worstMs = Math.max(this.#slow.worstMs, ms);
-    if (clock.monotonic() < this.#slow.quietUntil) return;
-    const { count, worstMs } = this.#slow;
-    this.#slow = { count: 0, worstMs: 0, quietUntil: clock.monotonic() + SLOW_LINE_INTERVAL_MS };
-    log.warn({ command: name, ms: Math.round(worstMs), count }, 'Redis operation took longer than expected');
   }
 
   /** Many independent commands at little more than the price of one; answers in their order. One that fails fails all. */
@@ -194,39 +183,9 @@ export class RedisConnections {
 
   #make(role: Role): RedisClient {
     const client = this.#clientsToMake.make(role);
-    this.#watch(role, client);
+    this.#lifecycle.watch(role, client);
+    this.#options.debug?.watch(role, client);
     return client;
-  }
-
-  /** One line when a connection is lost, one with the cause, and one when it is back, however often it was tried in between. */
-  #watch(role: Role, client: RedisClient): void {
-    const { log } = this.#options;
-    client.on('error', (cause: unknown) => {
-      const loss = this.#lossOf(role);
-      this.#lastFaults.set(role, cause);
-      const { kind, message } = explain(cause, this.#place);
-      log[loss.isCauseTold ? 'debug' : 'error']({ role, kind, redis: this.where }, message);
-      loss.isCauseTold = true;
-    });
-    client.on('reconnecting', (delayMs: number) => {
-      const loss = this.#lossOf(role);
-      loss.attempts += 1;
-      log[loss.attempts === 1 ? 'warn' : 'debug'](
-        { role, delayMs, redis: this.where },
-        'Redis connection lost, reconnecting',
-      );
-    });
-    client.on('ready', () => {
-      const loss = this.#lost.get(role);
-      this.#lost.delete(role);
-      if (loss) log.info({ role, attempts: loss.attempts, redis: this.where }, 'Redis is back');
-    });
-  }
-
-  #lossOf(role: Role): Loss {
-    const loss = this.#lost.get(role) ?? { attempts: 0, isCauseTold: false };
-    this.#lost.set(role, loss);
-    return loss;
   }
 
   /** What would only show later, and then as something else. */

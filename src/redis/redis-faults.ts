@@ -1,3 +1,4 @@
+import { faultCode } from '../lib/system-faults';
 import { FlowError } from '../protocol/errors';
 import type { RedisPlace } from './redis-place';
 
@@ -47,7 +48,7 @@ export interface RedisFault {
 /** What is wrong and what to change, in one line. */
 export function explain(cause: unknown, { address: where, variables }: RedisPlace): RedisFault {
   const said = rootOf(cause);
-  const system = codeOf(said);
+  const system = faultCode(said);
   if (UNREACHABLE.has(system)) {
     const message = `Redis cannot be reached at ${where} (${said.message || system}). Is it running? Check ${variables}.`;
     return { kind: system, message };
@@ -66,7 +67,7 @@ export function explain(cause: unknown, { address: where, variables }: RedisPlac
 }
 
 /** The code that a reply of Redis begins with, if it is one. */
-export const replyCode = ({ message }: Error): string => /^[A-Z]+(?= )/.exec(message)?.[0] ?? '';
+export const replyCode = ({ message }: Fault): string => /^[A-Z]+(?= )/.exec(message)?.[0] ?? '';
 
 /** What a caller of a port gets. Redis that is full refuses; in every other trouble nobody knows what was done. */
 export function toRedisError(cause: unknown, place: RedisPlace): FlowError {
@@ -81,20 +82,23 @@ export function toRedisError(cause: unknown, place: RedisPlace): FlowError {
 }
 
 /** ioredis wraps what happened: the last error of a cluster's nodes, the errors of several addresses. */
-function rootOf(cause: unknown): Error {
+function rootOf(cause: unknown): Fault {
   let current = cause;
   for (;;) {
-    if (!(current instanceof Error)) return new Error(String(current));
+    if (!isFault(current)) return { message: String(current) };
     const inner: unknown =
-      Reflect.get(current, 'lastNodeError') ?? firstOf(Reflect.get(current, 'errors')) ?? current.cause;
-    if (!(inner instanceof Error)) return current;
+      Reflect.get(current, 'lastNodeError') ?? firstOf(Reflect.get(current, 'errors')) ?? Reflect.get(current, 'cause');
+    if (!isFault(inner)) return current;
     current = inner;
   }
 }
 
-const firstOf = (list: unknown): unknown => (Array.isArray(list) ? (list as readonly unknown[])[0] : undefined);
-
-function codeOf(error: Error): string {
-  const code: unknown = Reflect.get(error, 'code');
-  return typeof code === 'string' ? code : '';
+/** Not by class: faults of another realm are faults, too. */
+interface Fault {
+  readonly message: string;
 }
+
+const isFault = (value: unknown): value is Fault =>
+  typeof value === 'object' && value !== null && 'message' in value && typeof value.message === 'string';
+
+const firstOf = (list: unknown): unknown => (Array.isArray(list) ? (list as readonly unknown[])[0] : undefined);

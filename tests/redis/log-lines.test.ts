@@ -28,6 +28,7 @@ const ON_REDIS = [
   '✅ [RedisDI] Using Redis WebSocket Manager',
   '✅ [RedisDI] Using Redis Collaboration Service',
   '✅ [RedisDI] Using Redis Event Ordering Service',
+  'Connecting to Redis',
   '✅ Redis connected successfully',
   '[SocketAdapter] Redis adapter configured for Socket.IO',
 ];
