@@ -11,9 +11,11 @@ async function main() {
   await up();
   if (process.exitCode) return;
   const variables = Object.keys(parse(readFileSync(path.join(__dirname, '../.env.development'))));
-  const flags = variables.filter((name) => name.startsWith('USE_REDIS_')).map((name) => [name, 'true']);
+  const flags = variables.filter((name) => name.startsWith('USE_REDIS_'));
   // A fallback would hide that the Redis of this very command is not used.
-  const env = { ...process.env, ...Object.fromEntries(flags), REDIS_FALLBACK: 'exit' };
+  /** @type {NodeJS.ProcessEnv} */
+  const env = { ...process.env, REDIS_FALLBACK: 'exit' };
+  for (const flag of flags) env[flag] = 'true';
   buildIfStale();
   const cwd = path.join(__dirname, '..');
   const bin = (/** @type {string} */ name) => path.join(cwd, 'node_modules/.bin', name);

@@ -51,7 +51,7 @@ describe.each(FILES)('%s', (file) => {
 
   test('keeps what it has in volumes that are declared', () => {
     const used = Object.values(services).flatMap((each) => each.volumes.map((volume) => volume.split(':')[0]));
-    expect(used.sort()).toEqual(Object.keys(volumes).sort());
+    expect(new Set(used)).toEqual(new Set(Object.keys(volumes)));
   });
 });
 
@@ -74,12 +74,12 @@ test.each(['', 'hush hush'])(
     } finally {
       client.disconnect();
     }
-    const wrong = new Redis({ port, host: '127.0.0.1', enableReadyCheck: false, protocol: 2 });
+    const stranger = new Redis({ port, host: '127.0.0.1', enableReadyCheck: false, protocol: 2 });
     try {
-      if (password) await expect(wrong.set('a', '1')).rejects.toThrow(/NOAUTH/);
-      else expect(await wrong.set('a', '1')).toBe('OK');
+      const answer = await stranger.set('a', '1').catch((fault: unknown) => String(fault));
+      expect(answer).toMatch(password ? /NOAUTH/ : /^OK$/);
     } finally {
-      wrong.disconnect();
+      stranger.disconnect();
     }
   },
   DEADLINE_MS,

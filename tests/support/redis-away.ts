@@ -3,7 +3,7 @@ import { FlowClient } from '../../src/client/flow-client';
 import type { FlowSession } from '../../src/client/session';
 import { historyReply, live, readiness } from '../../src/http/schemas';
 import { eventually } from './eventually';
-import { RedisServer } from './redis-server';
+import type { RedisServer } from './redis-server';
 import { ask, type Processes, type ServerProcess } from './server-process';
 
 /** How Redis goes away, and comes back with what it had. */

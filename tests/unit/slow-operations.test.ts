@@ -21,5 +21,5 @@ test('the first slow operation is told at once, the others every ten seconds wit
   slow.record('fourth', 150);
   expect(lines[2]).toMatchObject({ command: 'fourth', count: 1 });
   slow.stop();
-  expect(clock.timers).toBe(0);
+  expect(clock.pendingTimers).toBe(0);
 });
