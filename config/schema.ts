@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { SERVICES, serviceNames, type ServiceSetting } from '../src/protocol/services';
 import { stopDeadlineMs } from './stop-deadline.json';
 import { bytes, choice, fileText, flag, integer, milliseconds } from './value-types';
 
@@ -57,6 +58,14 @@ const hostPorts = z
   })
   .optional();
 
+const serviceSettings = Object.fromEntries(
+  serviceNames.map((name) => {
+    const { setting, logName, purpose } = SERVICES[name];
+    return [setting, flag(false).describe(`${logName} on Redis: ${purpose}`)];
+  }),
+  // One for each service, so that none is missing.
+) as Record<ServiceSetting, ReturnType<typeof flag>>;
+
 /**
  * Every environment variable, in the order of `.env.development`: name → how it is read, its default, what it is for.
  * A variable `SAVE_INTERVAL_MS` is the field `saveIntervalMs` of the configuration.
@@ -80,11 +89,7 @@ export const settings = z.object({
     'Least severe level that is logged.',
   ),
 
-  useRedisWebsockets: flag(false).describe('WebSocket Manager on Redis: reaches the connections of all instances.'),
-  useRedisCollaboration: flag(false).describe(
-    'Collaboration Service on Redis: who is in which session, on all instances.',
-  ),
-  useRedisEventOrdering: flag(false).describe('Event Ordering Service on Redis: one order for all instances.'),
+  ...serviceSettings,
 
   redisUrl: redisUrl
     .optional()

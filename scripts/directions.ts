@@ -46,7 +46,8 @@ const ALLOWED: Readonly<Record<Layer, readonly Layer[]>> = {
   edge: [...SHARED, 'port', 'live'],
   client: ['protocol'],
   tools: [...SHARED, 'client', 'app', 'config'],
-  config: [],
+  // Names of services, which the settings, /health and the log share.
+  config: ['protocol'],
   container: [...SHARED, 'config', 'port', 'backend', 'redis', 'live', 'edge', 'app'],
   app: [...SHARED, 'config', 'port', 'live', 'edge', 'container'],
   // It looks at backends from outside, without the server.

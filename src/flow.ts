@@ -1,7 +1,6 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Router } from 'express';
 import { loadConfig, type Config } from '../config/load-config';
-import { backendLine, serviceNames } from '../config/services';
 import type { Authenticate, Authorize } from './access/access';
 import { openAuthenticate, openAuthorize } from './access/open-access';
 import { createFlowContainer } from './container';
@@ -15,6 +14,7 @@ import type { StopReport } from './live/open-sessions';
 import type { EventOrdering } from './ordering/event-ordering';
 import type { Position } from './protocol/positions';
 import type { SessionInfo } from './protocol/schemas';
+import { backendLine, serviceNames } from './protocol/services';
 import type { DocumentStore } from './storage/document-store';
 import { version } from '../package.json';
 

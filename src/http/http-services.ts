@@ -6,14 +6,15 @@ import type { Documents } from '../live/documents';
 import type { OlderStores } from '../live/older-stores';
 import type { OpenSessions } from '../live/open-sessions';
 import type { Saver } from '../live/saver';
+import type { Backend, ServiceName } from '../protocol/services';
 import type { CollaborationService } from '../sessions/collaboration-service';
 import type { DocumentFolder } from '../storage/document-folder';
 import type { DocumentStore } from '../storage/document-store';
 import type { Gauges } from '../telemetry/gauges';
 import type { Telemetry } from '../telemetry/telemetry';
 
-/** The services a flag can move, and what each runs on. */
-export type Backends = Readonly<Record<'websockets' | 'collaboration' | 'eventOrdering', 'memory' | 'redis'>>;
+/** What each service that a flag can move runs on. */
+export type Backends = Readonly<Record<ServiceName, Backend>>;
 
 /** How the connections to Redis are. */
 export interface RedisState {

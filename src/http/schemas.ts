@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ERRORS, type ErrorCode } from '../protocol/errors';
+import { forEachService } from '../protocol/services';
 import { clientCredentials, format, mark, replies, requests, role, sessionId, sessionInfo } from '../protocol/schemas';
 
 /** Every HTTP request and reply that the wire of the sockets does not have already. */
@@ -79,16 +80,13 @@ const reason = z.discriminatedUnion('code', [
 ]);
 export type Reason = z.infer<typeof reason>;
 
+const backend = z.enum(['memory', 'redis']);
 const serviceHealth = z.strictObject({
-  backend: z.enum(['memory', 'redis']),
-  configured: z.enum(['memory', 'redis']),
+  backend,
+  configured: backend,
   status: z.enum(['ok', 'degraded']),
 });
-const services = z.strictObject({
-  websockets: serviceHealth,
-  collaboration: serviceHealth,
-  eventOrdering: serviceHealth,
-});
+const services = z.strictObject(forEachService(() => serviceHealth));
 const redisHealth = z.strictObject({
   mode: z.enum(['none', 'single', 'sentinel', 'cluster']).describe('none: no service is on Redis'),
   status: z.enum(['ok', 'unavailable', 'unused']),
@@ -118,11 +116,7 @@ export const live = z.strictObject({ status: z.literal('ok') });
 export const readiness = z.strictObject({ ready: z.boolean(), reasons: z.array(reason) });
 
 const percentiles = z.strictObject({ p50: milliseconds, p99: milliseconds });
-const backends = z.strictObject({
-  websockets: z.enum(['memory', 'redis']),
-  collaboration: z.enum(['memory', 'redis']),
-  eventOrdering: z.enum(['memory', 'redis']),
-});
+const backends = z.strictObject(forEachService(() => backend));
 export const stats = z.strictObject({
   instanceId: z.string(),
   backends,

@@ -193,7 +193,6 @@ describe.each(REDIS_KINDS)('two instances on one Redis (%s)', (kind) => {
       expect(messages).toBeGreaterThan(0);
       expect(messages).toBeLessThanOrEqual(intervals + 2);
     });
-
   });
 
   test('what Redis answers to those who join grows with their number, not with its square', async () => {
@@ -249,7 +248,6 @@ describe.each(REDIS_KINDS)('two instances on one Redis (%s)', (kind) => {
       expect((await Believer.join(far, 'late', sessionId)).reply.session.title).toBe('New');
       for (const { client } of [ada, bob]) expect(client.all('session:renamed')).toHaveLength(1);
     });
-
   });
 
   describe('a session that is closed', () => {
@@ -341,6 +339,5 @@ describe.each(REDIS_KINDS)('two instances on one Redis (%s)', (kind) => {
       await backendOf().launch();
       for (const one of [ada, bob]) await one.sees([ada, bob], { 1: 'there' });
     }, 60_000);
-
   });
 });

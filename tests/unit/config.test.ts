@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { ConfigError, type Environment, loadConfig } from '../../config/load-config';
 import { settingNames, variableOf } from '../../config/schema';
+import { SERVICES, serviceNames } from '../../src/protocol/services';
 
 function faultsOf(env: Environment): readonly string[] {
   try {
@@ -53,6 +54,13 @@ describe('the configuration', () => {
       flowSecret: 'sixteen letters!',
       allowedOrigins: ['https://a.example', 'http://b.example:8080'],
     });
+  });
+
+  test.each(serviceNames)('moves %s to Redis, and nothing else, with the flag of its row', (name) => {
+    const { flag, setting } = SERVICES[name];
+    expect(variableOf(setting)).toBe(flag);
+    const { backends } = loadConfig({ [flag]: 'true' });
+    expect(serviceNames.filter((service) => backends[service] === 'redis')).toEqual([name]);
   });
 
   test('takes an empty variable as unset', () => {
