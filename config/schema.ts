@@ -8,6 +8,9 @@ import { bytes, choice, fileText, flag, integer, milliseconds } from './value-ty
 /** Longest text V8 can surely hold and JSON can surely escape; a frame is one text. */
 const MAX_FRAME_BYTES = 67_108_864;
 
+/** A change of access holds everywhere within a second; the rest is for the asking. */
+const MAX_ACCESS_POLL_MS = 800;
+
 const hostName = z
   .string()
   .regex(/^[A-Za-z0-9.:_-]{1,255}$/, { error: 'must be localhost, an IP address or a host name', abort: true })
@@ -154,6 +157,9 @@ export const settings = z.object({
   auditIntervalMs: milliseconds(1_000).describe('How often heads are compared, so that a lost hint is repaired.'),
   sessionIdleMs: milliseconds(60_000).describe('A session without connections is closed after this time.'),
   participantLeaseMs: milliseconds(30_000, 1_000).describe('A participant who is not renewed for this long is gone.'),
+  accessPollMs: integer(500, 10, MAX_ACCESS_POLL_MS).describe(
+    'How often the store is asked whose access has changed. Instances on one Redis also tell each other at once.',
+  ),
   stopDeadlineMs: milliseconds(stopDeadlineMs, 1_000).describe('Longest time an orderly stop may take.'),
 
   maxOperationBytes: bytes(1_048_576, 1, MAX_FRAME_BYTES).describe('Largest operation.'),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { asFunction, asValue, createContainer, InjectionMode } from 'awilix';
 import type { Config } from '../config/load-config';
 import type { Authenticate, Authorize } from './access/access';
+import { AccessFollower } from './access/access-follower';
 import { ClientIdentity } from './access/client-identity';
 import { keptSecret, randomSecret } from './access/secret-file';
 import { MemoryWebSocketManager } from './connections/memory-websocket-manager';
@@ -90,6 +91,10 @@ export function createFlowContainer(given: Given) {
     })
     .register({
       store: asFunction(chooseStore).singleton(),
+      accessFollower: asFunction(
+        ({ store, clock, log, config }: Pick<Cradle, 'store' | 'clock' | 'log' | 'config'>) =>
+          new AccessFollower({ changes: store.accessChanges, clock, log, pollMs: config.accessPollMs }),
+      ).singleton(),
       folder: asFunction(
         ({ log }: Pick<Cradle, 'log'>): DocumentFolder => new PiscinaDocumentFolder({ log }),
       ).singleton(),
@@ -196,6 +201,7 @@ interface Cradle {
   readonly log: Logger;
   readonly telemetry: Telemetry;
   readonly store: DocumentStore;
+  readonly accessFollower: AccessFollower;
   readonly folder: DocumentFolder;
   /** Null: no service is on Redis. */
   readonly redis: RedisConnections | null;

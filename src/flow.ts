@@ -90,7 +90,7 @@ export function createFlow(options: FlowOptions): Flow {
     log,
     phase: () => phase,
   });
-  const { redis, storeInstances, redisInstances, guard, adapter, store, identity } = cradle;
+  const { redis, storeInstances, redisInstances, guard, adapter, store, accessFollower, identity } = cradle;
   const { folder, openSessions, socketEdge, gauges } = cradle;
 
   const lifecycle = new Lifecycle({
@@ -99,6 +99,7 @@ export function createFlow(options: FlowOptions): Flow {
     parts: [
       ...(redis ? [{ name: 'Redis', start: () => redis.start(), stop: () => redis.stop() }] : []),
       { name: 'document store', start: () => store.start(), stop: () => store.stop() },
+      { name: 'access follower', start: () => accessFollower.start(), stop: () => accessFollower.stop() },
       { name: 'client identity', start: () => identity.start() },
       // One after the other, so that two that wait never wait for each other.
       ...partsOf('instances on this store', storeInstances, guard),
