@@ -2,7 +2,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { Router } from 'express';
 import { loadConfig, type Config } from '../config/load-config';
 import type { Authenticate, Authorize } from './access/access';
-import { openAuthenticate, openAuthorize } from './access/open-access';
+import { openAuthorize } from './access/open-access';
 import { createFlowContainer } from './container';
 import { createHttpRouter } from './http/router';
 import type { InstanceGuard } from './instances/instance-guard';
@@ -19,7 +19,7 @@ import type { DocumentStore } from './storage/document-store';
 import { version } from '../package.json';
 
 export type { Config } from '../config/load-config';
-export type { Authenticate, Authorize, Credentials, User } from './access/access';
+export type { Authenticate, Authorize, Credentials, Identity, User } from './access/access';
 export type { StopReport } from './live/open-sessions';
 export type { DocumentStore } from './storage/document-store';
 export { FlowError } from './protocol/errors';
@@ -71,7 +71,6 @@ export function createFlow(options: FlowOptions): Flow {
   const clock = options.clock ?? systemClock;
   const log = options.log ?? silentLogger;
   const hooks = options.hooks ?? {};
-  const authenticate = hooks.authenticate ?? openAuthenticate;
   const authorize = hooks.authorize ?? openAuthorize;
   let phase: Phase = 'starting';
 
@@ -80,7 +79,7 @@ export function createFlow(options: FlowOptions): Flow {
     config,
     httpServer: options.httpServer,
     socketPath: options.socketPath ?? '/socket.io',
-    authenticate,
+    authenticate: hooks.authenticate,
     authorize,
     onSessionOpened: guarded(hooks.onSessionOpened, log),
     onSaved: guarded(hooks.onSaved, log),
@@ -131,7 +130,6 @@ export function createFlow(options: FlowOptions): Flow {
       version,
       backends: config.backends,
       configured: config.configured,
-      authenticate,
       authorize,
       phase: () => phase,
       saveStallMs: config.saveStallMs,
@@ -140,6 +138,7 @@ export function createFlow(options: FlowOptions): Flow {
     }),
     async start() {
       logBackends(config, log);
+      if (!hooks.authenticate) logAccess(config, log);
       await lifecycle.start(config.stopDeadlineMs);
       phase = 'ready';
     },
@@ -163,6 +162,18 @@ function guarded<Event>(hook: ((event: Event) => void) | undefined, log: Logger)
     const done = (async () => hook(event))();
     done.catch((fault: unknown) => log.error({ err: fault }, 'a hook failed'));
   };
+}
+
+/** What nobody should overlook, at every start. */
+function logAccess({ authMode, authAudience }: Config, log: Logger): void {
+  switch (authMode) {
+    case 'open':
+      log.warn('AUTH_MODE=open: everyone is let in by the name they give');
+      return;
+    case 'jwt':
+      if (authAudience !== undefined) return;
+      log.warn('AUTH_AUDIENCE is not set: tokens that were issued for other services are accepted, too');
+  }
 }
 
 function logBackends({ backends }: Config, log: Logger): void {

@@ -36,6 +36,7 @@ export class AccessFollower {
   #cancelPoll = (): void => {};
   #cancelPrune = (): void => {};
   #pruning: Promise<void> = Promise.resolve();
+  #isStarted = false;
   #isStopped = false;
 
   constructor(options: AccessFollowerOptions) {
@@ -53,11 +54,13 @@ export class AccessFollower {
 
   /** Calls `listener` with every change that is kept, from the first one on. Before `start`. */
   follow(listener: Listener): void {
+    if (this.#isStarted) throw new Error('Whoever follows from now on would not hear what was before.');
     this.#listeners.add(listener);
   }
 
   /** Resolves when everything there is has been told. Rejects with STORE_UNAVAILABLE. */
   async start(): Promise<void> {
+    this.#isStarted = true;
     await this.#look();
     this.#poll();
     this.#prune();
@@ -67,7 +70,8 @@ export class AccessFollower {
     this.#isStopped = true;
     this.#cancelPoll();
     this.#cancelPrune();
-    await Promise.all([this.#looking, this.#next, this.#pruning].map((work) => work?.catch(() => {})));
+    // What fails now was told.
+    await Promise.allSettled([this.#looking ?? undefined, this.#next ?? undefined, this.#pruning]);
   }
 
   /** Whether everything that took effect more than a second ago is known here. If not, nothing known here may be believed. */

@@ -1,4 +1,6 @@
-import type { Authenticate, Authorize } from '../access/access';
+import type { Authorize } from '../access/access';
+import type { Authentication } from '../access/authentication';
+import type { DeviceSessions } from '../access/device-sessions';
 import type { WebSocketManager } from '../connections/websocket-manager';
 import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
@@ -51,7 +53,8 @@ export interface HttpServices {
   readonly gauges: Gauges;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly authenticate: Authenticate;
+  readonly authentication: Authentication;
+  readonly deviceSessions: DeviceSessions;
   readonly authorize: Authorize;
   readonly phase: () => 'starting' | 'ready' | 'draining';
   /** Saving stands still for this long: the instance is not ready (ST7). */

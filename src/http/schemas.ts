@@ -64,6 +64,21 @@ export const historyReply = z.strictObject({
     .describe('entries after `after`, up to this seq, are no longer kept; the document still holds what they did'),
 });
 
+const time = z.int().describe('milliseconds since 1970');
+const device = z.strictObject({
+  deviceId: z.string(),
+  label: z.string().describe('what the device says of itself'),
+  address: z.string().describe('where it was seen last'),
+  firstSeenAt: time,
+  lastSeenAt: time,
+  isCurrent: z.boolean().describe('it is the one that asks'),
+});
+export const deviceList = z.strictObject({ devices: z.array(device) });
+export const deviceParams = z.strictObject({ deviceId: sessionId });
+export const revokeQuery = z.strictObject({
+  current: z.enum(['true', 'false']).default('false').describe('also the device that asks'),
+});
+
 const reason = z.discriminatedUnion('code', [
   z.strictObject({ code: z.literal('starting'), message: z.string() }),
   z.strictObject({ code: z.literal('another-instance'), message: z.string() }),
@@ -133,9 +148,12 @@ export const stats = z.strictObject({
     gapsRepaired: count,
     forks: count,
   }),
-  latency: z.strictObject({ orderMs: percentiles, saveMs: percentiles, deliverMs: percentiles, redisMs: percentiles }),
   redis: redisHealth,
-  eventLoop: z.strictObject({ lagMsP99: milliseconds }),
+  latency: z
+    .strictObject({ orderMs: percentiles, saveMs: percentiles, deliverMs: percentiles, redisMs: percentiles })
+    .optional()
+    .describe('for administrators'),
+  eventLoop: z.strictObject({ lagMsP99: milliseconds }).optional().describe('for administrators'),
 });
 
 const isErrorCode = (name: string): name is ErrorCode => Object.hasOwn(ERRORS, name);

@@ -39,6 +39,13 @@ export const SERVICES = {
     purpose: 'one order for all instances.',
     isVitalBetweenInstances: true,
   },
+  devices: {
+    flag: 'USE_REDIS_DEVICES',
+    setting: 'useRedisDevices',
+    logName: 'Device Sessions',
+    purpose: 'where users are signed in, on all instances.',
+    isVitalBetweenInstances: false,
+  },
 } as const satisfies Record<string, ServiceRow>;
 
 export type ServiceName = keyof typeof SERVICES;

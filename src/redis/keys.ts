@@ -70,6 +70,16 @@ export class RedisKeys {
     return `${this.#prefix}ordering:unsaved`;
   }
 
+  /** String with a time to live: a signed-in device, as JSON. */
+  device(deviceId: string): string {
+    return `${this.#prefix}session:${deviceId}`;
+  }
+
+  /** Set: deviceIds of a user. */
+  devicesOf(userId: string): string {
+    return `${this.#prefix}user:sessions:${userId}`;
+  }
+
   /** Sorted set: instanceId → when its lease ends, milliseconds since 1970. */
   instances(): string {
     return `${this.#prefix}instances`;

@@ -49,7 +49,7 @@ export function accessChangesContract(openStore: () => Promise<SharedStore>): vo
 
   test('changes of two nodes that come together get one number each, without a hole', async () => {
     const appended = await Promise.all(
-      Array.from({ length: 40 }, (_, index) => [changes, other][index % 2]?.append(role(`user-${index}`), NOW)),
+      Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? changes : other).append(role(`user-${index}`), NOW)),
     );
     const numbers = appended.map(Number).sort((a, b) => a - b);
     expect(numbers).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
