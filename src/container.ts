@@ -5,6 +5,7 @@ import { asFunction, asValue, createContainer, InjectionMode } from 'awilix';
 import type { Config } from '../config/load-config';
 import type { Authenticate, Authorize } from './access/access';
 import { AccessFollower } from './access/access-follower';
+import type { AccessHints } from './access/access-hints';
 import { Authentication } from './access/authentication';
 import { ClientIdentity } from './access/client-identity';
 import { DeviceSessions } from './access/device-sessions';
@@ -12,6 +13,7 @@ import type { Devices } from './access/devices';
 import { jwtAuthenticate } from './access/jwt-access';
 import { MemoryDevices } from './access/memory-devices';
 import { openAuthenticate, ownerOfGuests } from './access/open-access';
+import { RedisAccessHints } from './access/redis-access-hints';
 import { RedisDevices } from './access/redis-devices';
 import { Revocations } from './access/revocations';
 import { RemoteKeys, secretKey } from './access/token-keys';
@@ -101,9 +103,10 @@ export function createFlowContainer(given: Given) {
     })
     .register({
       store: asFunction(chooseStore).singleton(),
+      accessHints: asFunction(chooseAccessHints).singleton(),
       accessFollower: asFunction(
-        ({ store, clock, log, config }: Pick<Cradle, 'store' | 'clock' | 'log' | 'config'>) =>
-          new AccessFollower({ changes: store.accessChanges, clock, log, pollMs: config.accessPollMs }),
+        ({ store, accessHints: hints, clock, log, config }: Cradle) =>
+          new AccessFollower({ changes: store.accessChanges, hints, clock, log, pollMs: config.accessPollMs }),
       ).singleton(),
       devices: asFunction(chooseDevices).singleton(),
       revocations: asFunction(
@@ -231,6 +234,7 @@ interface Cradle {
   readonly log: Logger;
   readonly telemetry: Telemetry;
   readonly store: DocumentStore;
+  readonly accessHints: AccessHints | null;
   readonly accessFollower: AccessFollower;
   readonly devices: Devices;
   readonly revocations: Revocations;
@@ -298,6 +302,11 @@ function chooseParticipants({ config, redis, redisKeys: keys, clock }: Cradle): 
   const leaseMs = config.participantLeaseMs;
   if (config.backends.collaboration === 'memory' || !redis) return new MemoryParticipants({ clock, leaseMs });
   return new RedisParticipants({ redis, keys, clock, leaseMs });
+}
+
+/** Null: nobody else can be told. */
+function chooseAccessHints({ redis, redisKeys: keys, log }: Cradle): AccessHints | null {
+  return redis && new RedisAccessHints({ redis, hints: new RedisHints({ redis, log }), keys, log });
 }
 
 function chooseDevices({ config, redis, redisKeys: keys, clock }: Cradle): Devices {

@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import { Outage } from '../lib/outage';
 import type { AccessChanges, NumberedChange } from '../storage/access-changes';
+import type { AccessHints } from './access-hints';
 
 /** So old may be what is known here of who may do what: the second that is promised for a change to hold everywhere. */
 const FRESH_MS = 1_000;
@@ -12,6 +13,8 @@ const KEPT_MS = 604_800_000;
 
 interface AccessFollowerOptions {
   readonly changes: AccessChanges;
+  /** Null: nobody else can be told. */
+  readonly hints: AccessHints | null;
   readonly clock: Clock;
   readonly log: Logger;
   readonly pollMs: number;
@@ -61,6 +64,8 @@ export class AccessFollower {
   /** Resolves when everything there is has been told. Rejects with STORE_UNAVAILABLE. */
   async start(): Promise<void> {
     this.#isStarted = true;
+    // Not waited for: without Redis it would take as long as Redis is away.
+    void this.#options.hints?.follow(() => this.#hinted());
     await this.#look();
     this.#poll();
     this.#prune();
@@ -70,6 +75,7 @@ export class AccessFollower {
     this.#isStopped = true;
     this.#cancelPoll();
     this.#cancelPrune();
+    await this.#options.hints?.stop();
     // What fails now was told.
     await Promise.allSettled([this.#looking ?? undefined, this.#next ?? undefined, this.#pruning]);
   }
@@ -96,8 +102,14 @@ export class AccessFollower {
     if (!this.isFresh()) await this.catchUp();
   }
 
-  /** There is something new, says somebody. */
-  hint(): void {
+  /** Call it after an append: resolves when it holds here, or would if the store answered, and tells the other instances to look. */
+  async appended(): Promise<void> {
+    this.#options.hints?.tell();
+    // It is in the store, and heard of with the next look at the latest.
+    await this.catchUp().catch(() => {});
+  }
+
+  #hinted(): void {
     if (!this.#isStopped) this.catchUp().catch(() => {});
   }
 

@@ -85,8 +85,7 @@ export class DeviceSessions {
   async #append(changes: readonly AccessChange[]): Promise<void> {
     const { changes: list, follower, clock } = this.#options;
     await Promise.all(changes.map((change) => list.append(change, clock.now())));
-    // It is in the store, and heard of with the next look at the latest.
-    await follower.catchUp().catch(() => {});
+    await follower.appended();
   }
 
   async #known(userId: string): Promise<readonly string[]> {

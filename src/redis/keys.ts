@@ -80,6 +80,11 @@ export class RedisKeys {
     return `${this.#prefix}user:sessions:${userId}`;
   }
 
+  /** Channel: who may do what has changed. */
+  accessChanges(): string {
+    return `${this.#prefix}access:changes`;
+  }
+
   /** Sorted set: instanceId → when its lease ends, milliseconds since 1970. */
   instances(): string {
     return `${this.#prefix}instances`;

@@ -1,4 +1,5 @@
 import { AccessFollower } from '../../src/access/access-follower';
+import type { AccessHints } from '../../src/access/access-hints';
 import { FlowError } from '../../src/protocol/errors';
 import type { AccessChange, AccessChanges, NumberedChange } from '../../src/storage/access-changes';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
@@ -40,11 +41,22 @@ function make() {
   const changes = new ChangesWithSwitch();
   const clock = new ManualClock();
   const { lines, log } = logLines();
-  const follower = new AccessFollower({ changes, clock, log, pollMs: 500 });
+  let hint = (): void => {};
+  let told = 0;
+  const hints: AccessHints = {
+    follow: async (onHint) => {
+      hint = onHint;
+    },
+    tell: () => {
+      told += 1;
+    },
+    stop: async () => {},
+  };
+  const follower = new AccessFollower({ changes, hints, clock, log, pollMs: 500 });
   running.push(follower);
   const heard: string[] = [];
   follower.follow(({ number, change }) => heard.push(`${number} ${change.userId}`));
-  return { changes, clock, lines, follower, heard };
+  return { changes, clock, lines, follower, heard, hint: () => hint(), told: () => told };
 }
 
 test('it has heard of everything there is when it has started, also of more than a page', async () => {
@@ -67,21 +79,33 @@ test('it hears of each later change once, in order, when it looks again', async 
 });
 
 test('a hint makes it look at once; one that comes while it looks makes it look again', async () => {
-  const { changes, follower, heard } = make();
+  const { changes, follower, heard, hint } = make();
   await follower.start();
   let open = (): void => {};
   changes.gate = new Promise((resolve) => (open = resolve));
-  follower.hint();
+  hint();
   await settle();
   // The look under way has read already, and found nothing.
   await changes.append(role('ann'));
-  follower.hint();
-  follower.hint();
+  hint();
+  hint();
   const before = changes.reads;
   changes.gate = undefined;
   open();
   await eventually('the second look', () => heard.length === 1);
   expect(changes.reads).toBe(before + 1);
+});
+
+test('who has appended is told when it holds here, and the others are told to look', async () => {
+  const { changes, follower, heard, told } = make();
+  await follower.start();
+  await changes.append(role('ann'));
+  await follower.appended();
+  expect([heard, told()]).toEqual([['1 ann'], 1]);
+  changes.isAway = true;
+  await changes.append(role('bob'));
+  await follower.appended();
+  expect([heard, told()]).toEqual([['1 ann'], 2]);
 });
 
 test('what it knows may be believed for a second, by the moment at which it began to look', async () => {
@@ -129,14 +153,14 @@ test('a listener that fails keeps neither the others nor the next change away', 
 });
 
 test('a store that cannot be read keeps it from starting; stopped, it leaves no timer', async () => {
-  const { changes, clock, follower } = make();
+  const { changes, clock, follower, hint } = make();
   changes.isAway = true;
   await expect(follower.start()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   changes.isAway = false;
   await follower.start();
   await follower.stop();
   expect(clock.pendingTimers).toBe(0);
-  follower.hint();
+  hint();
   await settle();
   expect(clock.pendingTimers).toBe(0);
 });
