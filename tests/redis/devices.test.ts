@@ -55,7 +55,7 @@ const revoke = (server: ServerProcess, deviceId: string, token: string): Promise
 const isRefused = async (server: ServerProcess, token: string): Promise<string> =>
   connect(server, token).then(
     () => 'let in',
-    (fault: { data?: { code?: string } }) => fault.data?.code ?? String(fault),
+    (fault: { data?: { code?: string } }) => fault.data?.code ?? 'no code',
   );
 
 const faults: Array<[string, { begin: () => Promise<void>; end: () => Promise<void> }]> = [
