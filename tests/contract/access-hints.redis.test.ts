@@ -31,5 +31,6 @@ describe.each(REDIS_KINDS)('AccessHints on Redis (%s), two instances', (kind) =>
     });
     await other.stop();
     await one.stop();
+    expect(heard).toBeGreaterThan(0);
   });
 });
