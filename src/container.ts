@@ -276,7 +276,7 @@ function connectionsToRedis({ config, clock, log, telemetry }: Cradle): RedisCon
   return new RedisConnections({ settings: config.redis, instanceId: config.instanceId, clock, log, telemetry });
 }
 
-/** Ordering and bus listen through one. */
+/** Ordering, bus and access listen through one. */
 function hintsOfRedis({ redis, log }: Cradle): RedisHints | null {
   return redis && new RedisHints({ redis, log });
 }
@@ -305,8 +305,8 @@ function chooseParticipants({ config, redis, redisKeys: keys, clock }: Cradle): 
 }
 
 /** Null: nobody else can be told. */
-function chooseAccessHints({ redis, redisKeys: keys, log }: Cradle): AccessHints | null {
-  return redis && new RedisAccessHints({ redis, hints: new RedisHints({ redis, log }), keys, log });
+function chooseAccessHints({ redis, hints, redisKeys: keys, log }: Cradle): AccessHints | null {
+  return redis && hints && new RedisAccessHints({ redis, hints, keys, log });
 }
 
 function chooseDevices({ config, redis, redisKeys: keys, clock }: Cradle): Devices {

@@ -63,6 +63,7 @@ export class RefusingDocumentStore implements DocumentStore {
   readonly operationLog: OperationLog;
   readonly sessionRecords: SessionRecords;
   readonly snapshots: Snapshots;
+  readonly accessChanges: AccessChanges;
   readonly #inner: DocumentStore;
 
   constructor(inner: DocumentStore, refuses: () => boolean) {
@@ -74,6 +75,7 @@ export class RefusingDocumentStore implements DocumentStore {
     this.kind = inner.kind;
     this.sessionRecords = inner.sessionRecords;
     this.snapshots = inner.snapshots;
+    this.accessChanges = inner.accessChanges;
     this.operationLog = {
       durability: operationLog.durability,
       head: (sessionId) => operationLog.head(sessionId),

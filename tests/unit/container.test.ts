@@ -2,6 +2,8 @@ import { createServer } from 'node:http';
 import { loadConfig, type Config, type Environment } from '../../config/load-config';
 import { settingNames, settings, variableOf } from '../../config/schema';
 import { backendLine, type ServiceName, serviceNames, SERVICES } from '../../src/protocol/services';
+import { MemoryDevices } from '../../src/access/memory-devices';
+import { RedisDevices } from '../../src/access/redis-devices';
 import { openAuthenticate, openAuthorize } from '../../src/access/open-access';
 import { createFlowContainer, type Given } from '../../src/container';
 import { MemoryWebSocketManager } from '../../src/connections/memory-websocket-manager';
@@ -70,6 +72,12 @@ const BACKENDS = {
     memory: [MemoryEventOrdering, MemorySaveDuty],
     redis: [RedisEventOrdering, RedisSaveDuty],
     lines: ['ℹ️ [RedisDI] Using in-memory Event Ordering Service', '✅ [RedisDI] Using Redis Event Ordering Service'],
+  },
+  devices: {
+    resolve: ({ devices }) => [devices],
+    memory: [MemoryDevices],
+    redis: [RedisDevices],
+    lines: ['ℹ️ [RedisDI] Using in-memory Device Sessions', '✅ [RedisDI] Using Redis Device Sessions'],
   },
 } as const satisfies Record<ServiceName, Expected>;
 
