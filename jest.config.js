@@ -6,7 +6,7 @@ module.exports = {
   testMatch: ['**/*.test.ts'],
   globalSetup: '<rootDir>/scripts/need-redis-server.js',
   transform: {
-    '\\.ts$': [
+    '\\.ts$|/node_modules/jose/.+\\.js$': [
       '@swc/jest',
       {
         jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
@@ -15,6 +15,8 @@ module.exports = {
       },
     ],
   },
+  // Those that are published as ES modules only.
+  transformIgnorePatterns: ['/node_modules/(?!(jose)/)'],
   // A suite that starts servers needs more than jest's 5 s when the machine has two busy cores.
   testTimeout: 30_000,
 };

@@ -16,6 +16,21 @@ export const contradictions: readonly Contradiction[] = [
       'open lets everyone in; NODE_ENV=production refuses it unless ALLOW_OPEN_AUTH=true says that this is meant',
   },
   {
+    between: ['authMode', 'authJwtSecret', 'authJwksUrl'],
+    holds: (read) => read.authMode === 'jwt' && (read.authJwtSecret === undefined) === (read.authJwksUrl === undefined),
+    message: 'jwt needs either AUTH_JWT_SECRET or AUTH_JWKS_URL, and not both',
+  },
+  {
+    between: ['authMode', 'authJwtSecret', 'authJwksUrl'],
+    holds: (read) => read.authMode === 'open' && (read.authJwtSecret ?? read.authJwksUrl) !== undefined,
+    message: 'open lets everyone in, although AUTH_JWT_SECRET or AUTH_JWKS_URL is set: set it to jwt, or unset those',
+  },
+  {
+    between: ['authJwksUrl', 'nodeEnv'],
+    holds: (read) => read.nodeEnv === 'production' && (read.authJwksUrl?.startsWith('http:') ?? false),
+    message: 'must be https with NODE_ENV=production: whoever is between could hand out keys of their own',
+  },
+  {
     between: ['maxOperationBytes', 'maxBatchBytes'],
     holds: (read) => read.maxOperationBytes > read.maxBatchBytes,
     message: 'must not be more than MAX_BATCH_BYTES, or such an operation fits no batch',

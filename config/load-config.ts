@@ -1,9 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import {
+  forEachService,
+  SERVICES,
+  serviceNames,
+  type Backend,
+  type ServiceSetting,
+  type ServiceName,
+} from '../src/protocol/services';
 import { contradictions } from './contradictions';
 import { redisSettingsOf, type RedisSettings } from './redis-settings';
 import { type SettingName, type Settings, secretSettings, settingNames, settings, variableOf } from './schema';
-import type { Backend, RedisFlag, ServiceName } from './services';
 
 /** The variables a configuration is read from: `process.env`, or a test's own. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -11,7 +18,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Read into `redis`. */
 type RedisSetting = Extract<SettingName, `redis${string}`>;
 
-export type Config = Readonly<Omit<Settings, RedisFlag | RedisSetting | 'instanceId' | 'allowOpenAuth'>> & {
+export type Config = Readonly<Omit<Settings, ServiceSetting | RedisSetting | 'instanceId' | 'allowOpenAuth'>> & {
   readonly instanceId: string;
   readonly redis: RedisSettings;
   /** What each service runs on … */
@@ -54,13 +61,8 @@ export function loadConfig(env: Environment): Config {
   ];
   if (faults.length > 0) throw new ConfigError(faults);
 
-  const { useRedisWebsockets, useRedisCollaboration, useRedisEventOrdering, allowOpenAuth, ...rest } = read;
-  const backend = (isOnRedis: boolean): Backend => (isOnRedis ? 'redis' : 'memory');
-  const configured = {
-    websockets: backend(useRedisWebsockets),
-    collaboration: backend(useRedisCollaboration),
-    eventOrdering: backend(useRedisEventOrdering),
-  };
+  const { allowOpenAuth, ...rest } = withoutFlags(read);
+  const configured = forEachService((name): Backend => (read[SERVICES[name].setting] ? 'redis' : 'memory'));
   return {
     ...rest,
     instanceId: read.instanceId ?? makeInstanceId(),
@@ -68,6 +70,13 @@ export function loadConfig(env: Environment): Config {
     backends: configured,
     configured,
   };
+}
+
+/** What a flag means is in `backends`. */
+function withoutFlags(read: Settings): Omit<Settings, ServiceSetting> {
+  const rest: Partial<Settings> & Omit<Settings, ServiceSetting> = { ...read };
+  for (const name of serviceNames) delete rest[SERVICES[name].setting];
+  return rest;
 }
 
 /** An empty variable is an unset one, as people leave them in `.env` files; a flag has to be spelled out. */

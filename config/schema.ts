@@ -1,11 +1,26 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { SERVICES, serviceNames, type ServiceSetting } from '../src/protocol/services';
 import { stopDeadlineMs } from './stop-deadline.json';
 import { bytes, choice, fileText, flag, integer, milliseconds } from './value-types';
 
 /** Longest text V8 can surely hold and JSON can surely escape; a frame is one text. */
 const MAX_FRAME_BYTES = 67_108_864;
+
+/** What HS256 is as strong as. */
+const MIN_JWT_SECRET_BYTES = 32;
+/** Ten years. */
+const MAX_SECONDS = 315_360_000;
+
+const jwksUrl = z
+  .string()
+  .refine((text) => URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol), {
+    error: 'must be an https (or http) address',
+  });
+
+/** A change of access holds everywhere within a second; the rest is for the asking. */
+const MAX_ACCESS_POLL_MS = 800;
 
 const hostName = z
   .string()
@@ -57,6 +72,14 @@ const hostPorts = z
   })
   .optional();
 
+const serviceSettings = Object.fromEntries(
+  serviceNames.map((name) => {
+    const { setting, logName, purpose } = SERVICES[name];
+    return [setting, flag(false).describe(`${logName} on Redis: ${purpose}`)];
+  }),
+  // One for each service, so that none is missing.
+) as Record<ServiceSetting, ReturnType<typeof flag>>;
+
 /**
  * Every environment variable, in the order of `.env.development`: name → how it is read, its default, what it is for.
  * A variable `SAVE_INTERVAL_MS` is the field `saveIntervalMs` of the configuration.
@@ -84,11 +107,7 @@ export const settings = z.object({
     .optional()
     .describe('redis:* logs each command and connection event of Redis by name and time, whatever LOG_LEVEL says.'),
 
-  useRedisWebsockets: flag(false).describe('WebSocket Manager on Redis: reaches the connections of all instances.'),
-  useRedisCollaboration: flag(false).describe(
-    'Collaboration Service on Redis: who is in which session, on all instances.',
-  ),
-  useRedisEventOrdering: flag(false).describe('Event Ordering Service on Redis: one order for all instances.'),
+  ...serviceSettings,
 
   redisUrl: redisUrl
     .optional()
@@ -153,6 +172,9 @@ export const settings = z.object({
   auditIntervalMs: milliseconds(1_000).describe('How often heads are compared, so that a lost hint is repaired.'),
   sessionIdleMs: milliseconds(60_000).describe('A session without connections is closed after this time.'),
   participantLeaseMs: milliseconds(30_000, 1_000).describe('A participant who is not renewed for this long is gone.'),
+  accessPollMs: integer(500, 10, MAX_ACCESS_POLL_MS).describe(
+    'How often the store is asked whose access has changed. Instances on one Redis also tell each other at once.',
+  ),
   stopDeadlineMs: milliseconds(stopDeadlineMs, 1_000).describe('Longest time an orderly stop may take.'),
 
   maxOperationBytes: bytes(1_048_576, 1, MAX_FRAME_BYTES).describe('Largest operation.'),
@@ -177,8 +199,37 @@ export const settings = z.object({
     .min(16, { error: 'must be at least 16 characters long' })
     .optional()
     .describe('Signs client ids. Unset: one is made and kept in DOCUMENT_DIR.'),
-  authMode: choice(['open'], 'open').describe('Who may connect. open: everyone, by the name they give.'),
+  authMode: choice(['open', 'jwt'], 'open').describe(
+    'Who may connect. open: everyone, by the name they give. jwt: whoever has a signed token; its `sub` is the user.',
+  ),
   allowOpenAuth: flag(false).describe('NODE_ENV=production refuses AUTH_MODE=open unless this is true.'),
+  authJwtSecret: z
+    .string()
+    .refine((text) => Buffer.byteLength(text) >= MIN_JWT_SECRET_BYTES, {
+      error: `must be at least ${MIN_JWT_SECRET_BYTES} bytes long`,
+    })
+    .optional()
+    .describe('AUTH_MODE=jwt: tokens are signed with this secret (HS256).'),
+  authJwksUrl: jwksUrl
+    .optional()
+    .describe(
+      'AUTH_MODE=jwt: tokens are signed with the keys published there (RS256, ES256, EdDSA); instead of a secret.',
+    ),
+  authIssuer: z.string().optional().describe('Who must have issued a token (`iss`). Unset: anybody who can sign it.'),
+  authAudience: z.string().optional().describe('Whom a token must be for (`aud`). Unset: it does not matter.'),
+  authMaxTokenSeconds: integer(2_592_000, 60, MAX_SECONDS).describe(
+    'A token that lives longer is refused. A device that was revoked stays out for as long.',
+  ),
+  deviceTtlSeconds: integer(2_592_000, 60, MAX_SECONDS).describe(
+    'A device that was not used for so long is no longer listed.',
+  ),
+  adminToken: z
+    .string()
+    .min(16, { error: 'must be at least 16 characters long' })
+    .optional()
+    .describe(
+      'Bearer token that opens what is for administrators. They may also show a token of their own, whose claim `roles` has flow-admin.',
+    ),
   allowedOrigins: originList.describe(
     'Origins whose pages may connect, comma-separated; * for any. Empty: pages of the same host name and of localhost.',
   ),
@@ -195,6 +246,9 @@ export const secretSettings: ReadonlySet<string> = new Set<SettingName>([
   'redisUrl',
   'redisPassword',
   'redisSentinelPassword',
+  'authJwtSecret',
+  'authJwksUrl',
+  'adminToken',
 ]);
 
 /** The variable of a setting: `saveIntervalMs` is read from `SAVE_INTERVAL_MS`. */

@@ -9,6 +9,7 @@ type Layer =
   | 'lib'
   | 'telemetry'
   | 'port'
+  | 'access'
   | 'backend'
   | 'redis'
   | 'live'
@@ -39,16 +40,19 @@ const ALLOWED: Readonly<Record<Layer, readonly Layer[]>> = {
   lib: ['protocol'],
   telemetry: ['protocol', 'lib'],
   port: ['protocol', 'lib'],
-  backend: [...SHARED, 'port', 'redis'],
+  // Who somebody is and what they may do is decided over devices, sessions and their records: it knows the ports of all of them.
+  access: [...SHARED, 'port'],
+  backend: [...SHARED, 'port', 'access', 'redis'],
   // All connections to Redis are made in one place.
   redis: [...SHARED, 'config'],
-  live: [...SHARED, 'port'],
-  edge: [...SHARED, 'port', 'live'],
+  live: [...SHARED, 'port', 'access'],
+  edge: [...SHARED, 'port', 'access', 'live'],
   client: ['protocol'],
   tools: [...SHARED, 'client', 'app', 'config'],
-  config: [],
-  container: [...SHARED, 'config', 'port', 'backend', 'redis', 'live', 'edge', 'app'],
-  app: [...SHARED, 'config', 'port', 'live', 'edge', 'container'],
+  // Names of services, which the settings, /health and the log share.
+  config: ['protocol'],
+  container: [...SHARED, 'config', 'port', 'access', 'backend', 'redis', 'live', 'edge', 'app'],
+  app: [...SHARED, 'config', 'port', 'access', 'live', 'edge', 'container'],
   // It looks at backends from outside, without the server.
   doctor: [...SHARED, 'config', 'port', 'backend', 'redis', 'live'],
   entry: [...SHARED, 'config', 'redis', 'app', 'doctor'],
@@ -89,11 +93,14 @@ function breach(from: Place, to: Place, isTypeOnly: boolean): string | null {
   if (from.layer === 'client' && to.file === 'src/protocol/schemas.ts' && !isTypeOnly) {
     return 'the client takes only types from the schemas, so that zod stays out of its bundle';
   }
-  if (from.layer === 'backend' && to.layer === 'port' && from.room !== to.room && !isTypeOnly) {
+  if (from.layer === 'backend' && isPort(to) && from.room !== to.room && !isTypeOnly) {
     return "a backend takes only types from another concept's port";
   }
   return null;
 }
+
+/** Ports of access/ stand beside what decides with them. */
+const isPort = ({ layer }: Place): boolean => layer === 'port' || layer === 'access';
 
 /** Whether files of one layer may know each other: backends of one engine, ports of one concept, files of one edge. */
 function isNeighbour(from: Place, to: Place): boolean {
@@ -127,7 +134,8 @@ function layerOf(file: string, folder: string): Layer {
       return 'edge';
     default: {
       const isEngine = folder.startsWith('src/storage/');
-      return isEngine || BACKEND_FILE.test(path.posix.basename(file)) ? 'backend' : 'port';
+      if (isEngine || BACKEND_FILE.test(path.posix.basename(file))) return 'backend';
+      return room === 'access' ? 'access' : 'port';
     }
   }
 }

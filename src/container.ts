@@ -4,7 +4,19 @@ import { join } from 'node:path';
 import { asFunction, asValue, createContainer, InjectionMode } from 'awilix';
 import type { Config } from '../config/load-config';
 import type { Authenticate, Authorize } from './access/access';
+import { AccessFollower } from './access/access-follower';
+import type { AccessHints } from './access/access-hints';
+import { Authentication } from './access/authentication';
 import { ClientIdentity } from './access/client-identity';
+import { DeviceSessions } from './access/device-sessions';
+import type { Devices } from './access/devices';
+import { jwtAuthenticate } from './access/jwt-access';
+import { MemoryDevices } from './access/memory-devices';
+import { openAuthenticate, ownerOfGuests } from './access/open-access';
+import { RedisAccessHints } from './access/redis-access-hints';
+import { RedisDevices } from './access/redis-devices';
+import { Revocations } from './access/revocations';
+import { RemoteKeys, secretKey } from './access/token-keys';
 import { keptSecret, randomSecret } from './access/secret-file';
 import { MemoryWebSocketManager } from './connections/memory-websocket-manager';
 import { RedisWebSocketManager } from './connections/redis-websocket-manager';
@@ -63,7 +75,8 @@ export interface Given {
   readonly httpServer: HttpServer;
   /** Path of the Socket.IO endpoint. */
   readonly socketPath: string;
-  readonly authenticate: Authenticate;
+  /** The application's own, instead of what AUTH_MODE says. */
+  readonly authenticate: Authenticate | undefined;
   readonly authorize: Authorize;
   readonly onSessionOpened: ((session: SessionInfo) => void) | undefined;
   readonly onSaved: ((saved: { sessionId: string } & Position) => void) | undefined;
@@ -91,6 +104,28 @@ export function createFlowContainer(given: Given) {
     })
     .register({
       store: asFunction(chooseStore).singleton(),
+      accessHints: asFunction(chooseAccessHints).singleton(),
+      accessFollower: asFunction(
+        ({ store, accessHints: hints, clock, log, config }: Cradle) =>
+          new AccessFollower({ changes: store.accessChanges, hints, clock, log, pollMs: config.accessPollMs }),
+      ).singleton(),
+      devices: asFunction(chooseDevices).singleton(),
+      revocations: asFunction(
+        ({ accessFollower: follower, clock }: Cradle) => new Revocations({ follower, clock }),
+      ).singleton(),
+      deviceSessions: asFunction(
+        ({ devices, store, accessFollower: follower, revocations, config, clock, log }: Cradle) =>
+          new DeviceSessions({
+            devices,
+            changes: store.accessChanges,
+            follower,
+            revocations,
+            maxTokenMs: config.authMaxTokenSeconds * 1_000,
+            clock,
+            log,
+          }),
+      ).singleton(),
+      authentication: asFunction(makeAuthentication).singleton(),
       folder: asFunction(
         ({ log }: Pick<Cradle, 'log'>): DocumentFolder => new PiscinaDocumentFolder({ log }),
       ).singleton(),
@@ -123,7 +158,8 @@ export function createFlowContainer(given: Given) {
           adapter ?? localSockets,
       ).singleton(),
       identity: asFunction(
-        ({ config }: Pick<Cradle, 'config'>) => new ClientIdentity(() => secretOf(config)),
+        ({ config }: Pick<Cradle, 'config'>) =>
+          new ClientIdentity(() => secretOf(config), isOpen(given) ? ownerOfGuests : undefined),
       ).singleton(),
     })
     .register({
@@ -165,22 +201,24 @@ export function createFlowContainer(given: Given) {
         ({ openSessions, store }: Pick<Cradle, 'openSessions' | 'store'>) =>
           new Documents({ openSessions, operationLog: store.operationLog, snapshots: store.snapshots }),
       ).singleton(),
-      socketEdge: asFunction(
-        ({ io, sockets, collaboration, openSessions, slowConsumers, telemetry, clock, log, config }: Cradle) =>
-          new SocketEdge({
-            io,
-            sockets,
-            collaboration,
-            openSessions,
-            slowConsumers,
-            authenticate: given.authenticate,
-            authorize: given.authorize,
-            telemetry,
-            clock,
-            log,
-            limits: config,
-          }),
-      ).singleton(),
+      socketEdge: asFunction((cradle: Cradle) => {
+        const { io, sockets, collaboration, openSessions, slowConsumers, authentication, revocations } = cradle;
+        const { telemetry, clock, log, config } = cradle;
+        return new SocketEdge({
+          io,
+          sockets,
+          collaboration,
+          openSessions,
+          slowConsumers,
+          authentication,
+          revocations,
+          authorize: given.authorize,
+          telemetry,
+          clock,
+          log,
+          limits: config,
+        });
+      }).singleton(),
     });
 }
 
@@ -197,6 +235,12 @@ interface Cradle {
   readonly log: Logger;
   readonly telemetry: Telemetry;
   readonly store: DocumentStore;
+  readonly accessHints: AccessHints | null;
+  readonly accessFollower: AccessFollower;
+  readonly devices: Devices;
+  readonly revocations: Revocations;
+  readonly deviceSessions: DeviceSessions;
+  readonly authentication: Authentication;
   readonly folder: DocumentFolder;
   /** Null: no service is on Redis. */
   readonly redis: RedisConnections | null;
@@ -235,7 +279,7 @@ function connectionsToRedis({ config, clock, log, telemetry }: Cradle): RedisCon
   return new RedisConnections({ settings, instanceId, clock, log, telemetry, debug });
 }
 
-/** Ordering and bus listen through one. */
+/** Ordering, bus and access listen through one. */
 function hintsOfRedis({ redis, log }: Cradle): RedisHints | null {
   return redis && new RedisHints({ redis, log });
 }
@@ -261,6 +305,42 @@ function chooseParticipants({ config, redis, redisKeys: keys, clock }: Cradle): 
   const leaseMs = config.participantLeaseMs;
   if (config.backends.collaboration === 'memory' || !redis) return new MemoryParticipants({ clock, leaseMs });
   return new RedisParticipants({ redis, keys, clock, leaseMs });
+}
+
+/** Null: nobody else can be told. */
+function chooseAccessHints({ redis, hints, redisKeys: keys, log }: Cradle): AccessHints | null {
+  return redis && hints && new RedisAccessHints({ redis, hints, keys, log });
+}
+
+function chooseDevices({ config, redis, redisKeys: keys, clock }: Cradle): Devices {
+  const ttlMs = config.deviceTtlSeconds * 1_000;
+  if (config.backends.devices === 'memory' || !redis) return new MemoryDevices({ clock, ttlMs });
+  return new RedisDevices({ redis, keys, ttlMs });
+}
+
+/** Whether names are nobody's. */
+const isOpen = ({ authenticate, config }: Given): boolean => !authenticate && config.authMode === 'open';
+
+function makeAuthentication(cradle: Cradle): Authentication {
+  const { given, config, accessFollower: follower, revocations, deviceSessions, clock } = cradle;
+  const authenticate = given.authenticate ?? (isOpen(given) ? openAuthenticate : jwtAccess(cradle));
+  return new Authentication({
+    authenticate,
+    follower,
+    revocations,
+    deviceSessions,
+    adminToken: config.adminToken,
+    clock,
+  });
+}
+
+function jwtAccess({ config, clock, log }: Cradle): Authenticate {
+  const { authJwtSecret, authJwksUrl: url, authIssuer: issuer, authAudience: audience } = config;
+  // What AUTH_MODE=jwt goes without is refused with the settings; those of an embedder are not read from there.
+  if (authJwtSecret === undefined && url === undefined)
+    throw new Error('AUTH_MODE=jwt needs authJwtSecret or authJwksUrl');
+  const keys = authJwtSecret === undefined ? new RemoteKeys({ url: url ?? '', clock, log }) : secretKey(authJwtSecret);
+  return jwtAuthenticate({ keys, issuer, audience, maxTokenMs: config.authMaxTokenSeconds * 1_000, clock });
 }
 
 function describeSelf({ given, config, store, localSockets, startedAt }: Cradle): () => Promise<Instance> {

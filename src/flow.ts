@@ -1,9 +1,8 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Router } from 'express';
 import { loadConfig, type Config } from '../config/load-config';
-import { backendLine, serviceNames } from '../config/services';
 import type { Authenticate, Authorize } from './access/access';
-import { openAuthenticate, openAuthorize } from './access/open-access';
+import { openAuthorize } from './access/open-access';
 import { createFlowContainer } from './container';
 import { createHttpRouter } from './http/router';
 import type { InstanceGuard } from './instances/instance-guard';
@@ -15,11 +14,12 @@ import type { StopReport } from './live/open-sessions';
 import type { EventOrdering } from './ordering/event-ordering';
 import type { Position } from './protocol/positions';
 import type { SessionInfo } from './protocol/schemas';
+import { backendLine, serviceNames } from './protocol/services';
 import type { DocumentStore } from './storage/document-store';
 import { version } from '../package.json';
 
 export type { Config } from '../config/load-config';
-export type { Authenticate, Authorize, Credentials, User } from './access/access';
+export type { Authenticate, Authorize, Credentials, Identity, User } from './access/access';
 export type { StopReport } from './live/open-sessions';
 export type { DocumentStore } from './storage/document-store';
 export { FlowError } from './protocol/errors';
@@ -71,7 +71,6 @@ export function createFlow(options: FlowOptions): Flow {
   const clock = options.clock ?? systemClock;
   const log = options.log ?? silentLogger;
   const hooks = options.hooks ?? {};
-  const authenticate = hooks.authenticate ?? openAuthenticate;
   const authorize = hooks.authorize ?? openAuthorize;
   let phase: Phase = 'starting';
 
@@ -80,7 +79,7 @@ export function createFlow(options: FlowOptions): Flow {
     config,
     httpServer: options.httpServer,
     socketPath: options.socketPath ?? '/socket.io',
-    authenticate,
+    authenticate: hooks.authenticate,
     authorize,
     onSessionOpened: guarded(hooks.onSessionOpened, log),
     onSaved: guarded(hooks.onSaved, log),
@@ -90,7 +89,7 @@ export function createFlow(options: FlowOptions): Flow {
     log,
     phase: () => phase,
   });
-  const { redis, storeInstances, redisInstances, guard, adapter, store, identity } = cradle;
+  const { redis, storeInstances, redisInstances, guard, adapter, store, accessFollower, identity } = cradle;
   const { folder, openSessions, socketEdge, gauges } = cradle;
 
   const lifecycle = new Lifecycle({
@@ -99,6 +98,7 @@ export function createFlow(options: FlowOptions): Flow {
     parts: [
       ...(redis ? [{ name: 'Redis', start: () => redis.start(), stop: () => redis.stop() }] : []),
       { name: 'document store', start: () => store.start(), stop: () => store.stop() },
+      { name: 'access follower', start: () => accessFollower.start(), stop: () => accessFollower.stop() },
       { name: 'client identity', start: () => identity.start() },
       // One after the other, so that two that wait never wait for each other.
       ...partsOf('instances on this store', storeInstances, guard),
@@ -130,7 +130,6 @@ export function createFlow(options: FlowOptions): Flow {
       version,
       backends: config.backends,
       configured: config.configured,
-      authenticate,
       authorize,
       phase: () => phase,
       saveStallMs: config.saveStallMs,
@@ -139,6 +138,7 @@ export function createFlow(options: FlowOptions): Flow {
     }),
     async start() {
       logBackends(config, log);
+      if (!hooks.authenticate) logAccess(config, log);
       await lifecycle.start(config.stopDeadlineMs);
       phase = 'ready';
     },
@@ -162,6 +162,18 @@ function guarded<Event>(hook: ((event: Event) => void) | undefined, log: Logger)
     const done = (async () => hook(event))();
     done.catch((fault: unknown) => log.error({ err: fault }, 'a hook failed'));
   };
+}
+
+/** What nobody should overlook, at every start. */
+function logAccess({ authMode, authAudience }: Config, log: Logger): void {
+  switch (authMode) {
+    case 'open':
+      log.warn('AUTH_MODE=open: everyone is let in by the name they give');
+      return;
+    case 'jwt':
+      if (authAudience !== undefined) return;
+      log.warn('AUTH_AUDIENCE is not set: tokens that were issued for other services are accepted, too');
+  }
 }
 
 function logBackends({ backends }: Config, log: Logger): void {

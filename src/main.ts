@@ -12,7 +12,6 @@ const DEADLINE_GRACE_MS = 1_000;
 const SHOWN_ARGUMENTS = 8;
 
 function run(config: Config, log: Logger): void {
-  if (config.authMode === 'open') log.warn('AUTH_MODE=open: everyone is let in by the name they give');
   const app = createApp(config, { log });
   let isStopping = false;
 

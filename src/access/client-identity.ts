@@ -7,10 +7,13 @@ const CLIENT_ID_BYTES = 15;
 /** Client ids are issued here and signed for one session and one user, so that nobody can speak for another client. */
 export class ClientIdentity {
   readonly #readSecret: () => Promise<string>;
+  readonly #ownerOf: (userId: string) => string;
   #secret = '';
 
-  constructor(readSecret: () => Promise<string>) {
+  /** `ownerOf`: users whose client ids are one user's, because they are one and the same under several names. */
+  constructor(readSecret: () => Promise<string>, ownerOf: (userId: string) => string = (userId) => userId) {
     this.#readSecret = readSecret;
+    this.#ownerOf = ownerOf;
   }
 
   async start(): Promise<void> {
@@ -32,7 +35,7 @@ export class ClientIdentity {
     if (this.#secret === '') throw new Error('ClientIdentity is used before it was started');
     // JSON keeps the three apart whatever characters an embedder's user ids have.
     return createHmac('sha256', this.#secret)
-      .update(JSON.stringify([sessionId, userId, clientId]))
+      .update(JSON.stringify([sessionId, this.#ownerOf(userId), clientId]))
       .digest('base64url');
   }
 }

@@ -1,9 +1,10 @@
 import { io, type Socket } from 'socket.io-client';
-import type { FlowError } from '../protocol/errors';
+import { FlowError } from '../protocol/errors';
 import type { AnnouncementName, Announcements, Replies, RequestInputs, RequestName } from '../protocol/schemas';
 import { Backoff, type BackoffOptions } from './backoff';
 import { Emitter } from './emitter';
 import { readRefusal, unanswered, type Refusal } from './refusals';
+import { Renewal } from './renewal';
 import { Timers, type Clock } from './timers';
 
 export type ConnectionStatus =
@@ -63,6 +64,7 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #timers: Timers;
   readonly #backoff: Backoff;
+  readonly #renewal: Renewal;
   readonly #unansweredRequests = new Set<(refusal: Refusal) => void>();
   /** What to do with an `operation:answer`, by its `ref`. */
   readonly #receivers = new Map<number, Receive<'operation:submit'>>();
@@ -81,6 +83,7 @@ export class Connection {
     this.#options = options;
     this.#timers = new Timers(options.clock);
     this.#backoff = new Backoff(options.backoff, options.random);
+    this.#renewal = new Renewal({ timers: this.#timers, renew: () => this.#renewToken() });
   }
 
   get status(): ConnectionStatus {
@@ -225,10 +228,33 @@ export class Connection {
     hear('session:renamed');
     hear('session:closed');
     hear('awareness:update');
+    socket.on('auth:expires', ({ expiresInMs }: Announcements['auth:expires']) => {
+      // What does not change need not be shown again.
+      if (typeof this.#options.token === 'function') this.#renewal.expiresIn(expiresInMs);
+    });
+    socket.on('auth:ended', ({ error }: Announcements['auth:ended']) => this.#onEnded(error));
     socket.on('server:draining', ({ reconnectAfterMs }: Announcements['server:draining']) =>
       this.#onDraining(reconnectAfterMs),
     );
     socket.connect();
+  }
+
+  /** The server no longer knows us by what we have shown; a function may have something newer. */
+  #onEnded(told: unknown): void {
+    const error = readRefusal(told)?.error ?? new FlowError('UNAUTHENTICATED');
+    if (typeof this.#options.token === 'function') this.#onLost(error.message, 0);
+    else this.#dropSocket(error.message, { state: 'refused', reason: error });
+  }
+
+  async #renewToken(): Promise<number | null> {
+    const { token, connectDeadlineMs } = this.#options;
+    const fresh = typeof token === 'function' ? await token() : token;
+    return new Promise((resolve, reject) => {
+      this.request('auth:renew', { token: fresh ?? '' }, connectDeadlineMs, {
+        onReply: ({ expiresInMs }) => resolve(expiresInMs ?? null),
+        onRefusal: ({ error }) => reject(error),
+      });
+    });
   }
 
   async #credentials(): Promise<{ token?: string; clientVersion: number }> {
@@ -290,6 +316,7 @@ export class Connection {
     this.#socket = null;
     this.#cancelDrain?.();
     this.#cancelDrain = null;
+    this.#renewal.stop();
     socket?.removeAllListeners();
     socket?.disconnect();
     this.#setStatus(status);

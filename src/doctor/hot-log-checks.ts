@@ -1,9 +1,9 @@
 import type { Config } from '../../config/load-config';
-import type { ServiceName } from '../../config/services';
 import { readInstance } from '../instances/instance';
 import { hasLostSaved } from '../live/older-stores';
 import type { HotLog } from '../ordering/event-ordering';
 import type { HotLogFiles } from '../ordering/hot-log-file';
+import { serviceNames } from '../protocol/services';
 import { fail, ok, warn, type Findings } from './finding';
 import type { HotLogs } from './hot-logs';
 import type { LmdbInspection } from '../storage/lmdb/lmdb-inspection';
@@ -42,9 +42,7 @@ async function* checkInstances({ configured }: Config, { redis, keys }: HotLogs)
     if (!instance) continue;
     const { host, process, backends } = instance;
     const who = `${instanceId} (pid ${process.pid} on ${host})`;
-    const others = (Object.keys(configured) as ServiceName[]).filter(
-      (service) => backends[service] !== configured[service],
-    );
+    const others = serviceNames.filter((service) => backends[service] !== configured[service]);
     yield others.length === 0
       ? ok('instances', `${who} is alive and runs with these flags`)
       : warn(

@@ -12,8 +12,8 @@ export interface Endpoint {
   /** Parameters as Express writes them: `:sessionId`. */
   readonly path: string;
   readonly summary: string;
-  /** `user`: asks who calls, and is there only while the server is ready. */
-  readonly access: 'public' | 'user';
+  /** `user`: asks who calls, and is there only while the server is ready. `tiered`: public, with more for administrators. */
+  readonly access: 'public' | 'tiered' | 'user';
   readonly params: z.ZodObject;
   readonly query: z.ZodObject;
   /** JSON, or `nothing`. */
@@ -79,8 +79,8 @@ export const endpoints = {
     ...plain,
     method: 'get',
     path: '/ws/stats',
-    summary: 'Connections, sessions, operations and latencies of this instance.',
-    access: 'public',
+    summary: 'Connections, sessions and operations of this instance; for administrators latencies, too.',
+    access: 'tiered',
     reply: schemas.stats,
   },
   createSession: {
@@ -185,6 +185,31 @@ export const endpoints = {
     reply: schemas.historyReply,
     errors: ['SESSION_NOT_FOUND'],
   },
+  listDevices: {
+    ...plain,
+    method: 'get',
+    path: '/api/me/devices',
+    summary: 'Where the caller is signed in, the device used last first.',
+    reply: schemas.deviceList,
+  },
+  revokeDevice: {
+    ...plain,
+    method: 'delete',
+    path: '/api/me/devices/:deviceId',
+    summary: 'Signs a device of the caller out: its connections end, its tokens are no longer accepted.',
+    params: schemas.deviceParams,
+    statuses: { 204: 'signed out' },
+    reply: nothing,
+  },
+  revokeDevices: {
+    ...plain,
+    method: 'delete',
+    path: '/api/me/devices',
+    summary: 'Signs all other devices of the caller out, and with current=true this one, too.',
+    query: schemas.revokeQuery,
+    statuses: { 204: 'signed out' },
+    reply: nothing,
+  },
   openApi: {
     ...plain,
     method: 'get',
@@ -209,6 +234,7 @@ export type EndpointName = keyof typeof endpoints;
 /** What any request may be refused with. */
 export function errorsOf({ access, method, errors }: Endpoint): readonly ErrorCode[] {
   if (access === 'public') return ['BAD_REQUEST', 'INTERNAL'];
+  if (access === 'tiered') return ERRORS_OF_ANY_CALL;
   const ofBodies: ErrorCode[] = method === 'get' ? [] : ['TOO_LARGE', 'FORBIDDEN'];
   return [...new Set<ErrorCode>([...errors, ...ofBodies, ...ERRORS_OF_ANY_CALL])];
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { forEachService, type ServiceName } from '../protocol/services';
 import { endpoints } from './endpoints';
 import type { HttpServices } from './http-services';
 import { reasonsAgainst } from './readiness';
@@ -17,11 +18,7 @@ export function healthRoutes(services: HttpServices): Route[] {
     serve(endpoints.health, () => {
       const reasons = reasonsAgainst(services);
       const store = storeHealth(services, reasons);
-      const parts = {
-        websockets: serviceHealth(services, 'websockets'),
-        collaboration: serviceHealth(services, 'collaboration'),
-        eventOrdering: serviceHealth(services, 'eventOrdering'),
-      };
+      const parts = forEachService((name) => serviceHealth(services, name));
       const isAllWell = [store, ...Object.values(parts)].every((part) => part.status === 'ok');
       const status = overall(reasons, isAllWell);
       return {
@@ -65,10 +62,7 @@ function storeHealth({ store, saver, olderStores }: HttpServices, reasons: reado
   };
 }
 
-function serviceHealth(
-  { backends, configured }: HttpServices,
-  name: keyof Health['services'],
-): Health['services']['websockets'] {
+function serviceHealth({ backends, configured }: HttpServices, name: ServiceName): Health['services'][ServiceName] {
   const backend = backends[name];
   const wanted = configured[name];
   return { backend, configured: wanted, status: backend === wanted ? 'ok' : 'degraded' };

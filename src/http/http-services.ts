@@ -1,4 +1,6 @@
-import type { Authenticate, Authorize } from '../access/access';
+import type { Authorize } from '../access/access';
+import type { Authentication } from '../access/authentication';
+import type { DeviceSessions } from '../access/device-sessions';
 import type { WebSocketManager } from '../connections/websocket-manager';
 import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
@@ -6,14 +8,15 @@ import type { Documents } from '../live/documents';
 import type { OlderStores } from '../live/older-stores';
 import type { OpenSessions } from '../live/open-sessions';
 import type { Saver } from '../live/saver';
+import type { Backend, ServiceName } from '../protocol/services';
 import type { CollaborationService } from '../sessions/collaboration-service';
 import type { DocumentFolder } from '../storage/document-folder';
 import type { DocumentStore } from '../storage/document-store';
 import type { Gauges } from '../telemetry/gauges';
 import type { Telemetry } from '../telemetry/telemetry';
 
-/** The services a flag can move, and what each runs on. */
-export type Backends = Readonly<Record<'websockets' | 'collaboration' | 'eventOrdering', 'memory' | 'redis'>>;
+/** What each service that a flag can move runs on. */
+export type Backends = Readonly<Record<ServiceName, Backend>>;
 
 /** How the connections to Redis are. */
 export interface RedisState {
@@ -50,7 +53,8 @@ export interface HttpServices {
   readonly gauges: Gauges;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly authenticate: Authenticate;
+  readonly authentication: Authentication;
+  readonly deviceSessions: DeviceSessions;
   readonly authorize: Authorize;
   readonly phase: () => 'starting' | 'ready' | 'draining';
   /** Saving stands still for this long: the instance is not ready (ST7). */

@@ -1,5 +1,6 @@
 import express, { type Request, type RequestHandler, type Response } from 'express';
-import type { Authenticate, User } from '../access/access';
+import type { User } from '../access/access';
+import type { Authentication } from '../access/authentication';
 import { FlowError } from '../protocol/errors';
 import { nothing, type Endpoint } from './endpoints';
 import type { Incoming } from './serve';
@@ -11,7 +12,13 @@ const BATCH_ALLOWANCE = 2;
 const BEARER = /^Bearer +(\S.*)$/i;
 
 /** Makes the readers of requests, with body parsers that know their limits. */
-export function createReader({ authenticate, maxBatchBytes }: { authenticate: Authenticate; maxBatchBytes: number }) {
+export function createReader({
+  authentication,
+  maxBatchBytes,
+}: {
+  authentication: Authentication;
+  maxBatchBytes: number;
+}) {
   const parsers = {
     small: jsonParser(SMALL_BODY_BYTES),
     batch: jsonParser(maxBatchBytes * BATCH_ALLOWANCE),
@@ -31,7 +38,8 @@ export function createReader({ authenticate, maxBatchBytes }: { authenticate: Au
       if (hasBody(request)) throw new FlowError('BAD_REQUEST', 'The body must be JSON, sent as application/json.');
       return {};
     },
-    identify: () => identify(authenticate, request),
+    identify: () => identify(authentication, request),
+    isAdministrator: () => isAdministrator(authentication, request),
   });
 }
 
@@ -73,14 +81,25 @@ function queryOf({ url }: Request): Record<string, string> {
   return query;
 }
 
-async function identify(authenticate: Authenticate, request: Request): Promise<User> {
-  const { authorization } = request.headers;
-  const token = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1]?.trim();
-  if (authorization !== undefined && token === undefined) {
-    throw new FlowError('UNAUTHENTICATED', 'The Authorization header must be: Bearer, a space, the token.');
-  }
-  const address = request.ip ?? request.socket.remoteAddress ?? '';
-  const user = await authenticate({ token, address });
-  if (!user) throw new FlowError('UNAUTHENTICATED');
-  return { userId: user.userId };
+function identify(authentication: Authentication, request: Request): Promise<User> {
+  return authentication.identify({
+    token: tokenOf(request),
+    address: request.ip ?? request.socket.remoteAddress ?? '',
+    userAgent: request.headers['user-agent'] ?? '',
+    via: 'http',
+  });
+}
+
+/** Who shows nothing is none; who shows something that is not valid hears of it. */
+async function isAdministrator(authentication: Authentication, request: Request): Promise<boolean> {
+  const token = tokenOf(request);
+  if (token === undefined) return false;
+  return authentication.isAdminToken(token) || (await identify(authentication, request)).isAdministrator;
+}
+
+function tokenOf({ headers: { authorization } }: Request): string | undefined {
+  if (authorization === undefined) return undefined;
+  const token = BEARER.exec(authorization)?.[1]?.trim();
+  if (token !== undefined) return token;
+  throw new FlowError('UNAUTHENTICATED', 'The Authorization header must be: Bearer, a space, the token.');
 }

@@ -49,7 +49,7 @@ function operationOf(name: EndpointName, endpoint: Endpoint): JsonObject {
   return {
     operationId: name,
     summary: endpoint.summary,
-    ...(endpoint.access === 'user' ? { security: [{ bearer: [] }, {}] } : {}),
+    ...(endpoint.access !== 'public' ? { security: [{ bearer: [] }, {}] } : {}),
     parameters: [...parametersOf('path', endpoint.params), ...parametersOf('query', endpoint.query)],
     ...(endpoint.body === nothing ? {} : { requestBody: requestBodyOf(name, endpoint) }),
     responses: responsesOf(name, endpoint),

@@ -7,6 +7,7 @@ import express, {
 } from 'express';
 import { FlowError } from '../protocol/errors';
 import { cors } from './cors';
+import { deviceRoutes } from './device-routes';
 import { documentRoutes } from './document-routes';
 import { healthRoutes } from './health-routes';
 import type { HttpServices } from './http-services';
@@ -66,6 +67,7 @@ function routesOf(services: HttpServices): Route[] {
     ...sessionRoutes(services),
     ...documentRoutes(services),
     ...operationRoutes(services),
+    ...deviceRoutes(services),
     ...referenceRoutes(services),
   ];
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ERRORS, type ErrorCode } from '../protocol/errors';
+import { forEachService } from '../protocol/services';
 import { clientCredentials, format, mark, replies, requests, role, sessionId, sessionInfo } from '../protocol/schemas';
 
 /** Every HTTP request and reply that the wire of the sockets does not have already. */
@@ -63,6 +64,21 @@ export const historyReply = z.strictObject({
     .describe('entries after `after`, up to this seq, are no longer kept; the document still holds what they did'),
 });
 
+const time = z.int().describe('milliseconds since 1970');
+const device = z.strictObject({
+  deviceId: z.string(),
+  label: z.string().describe('what the device says of itself'),
+  address: z.string().describe('where it was seen last'),
+  firstSeenAt: time,
+  lastSeenAt: time,
+  isCurrent: z.boolean().describe('it is the one that asks'),
+});
+export const deviceList = z.strictObject({ devices: z.array(device) });
+export const deviceParams = z.strictObject({ deviceId: sessionId });
+export const revokeQuery = z.strictObject({
+  current: z.enum(['true', 'false']).default('false').describe('also the device that asks'),
+});
+
 const reason = z.discriminatedUnion('code', [
   z.strictObject({ code: z.literal('starting'), message: z.string() }),
   z.strictObject({ code: z.literal('another-instance'), message: z.string() }),
@@ -79,16 +95,13 @@ const reason = z.discriminatedUnion('code', [
 ]);
 export type Reason = z.infer<typeof reason>;
 
+const backend = z.enum(['memory', 'redis']);
 const serviceHealth = z.strictObject({
-  backend: z.enum(['memory', 'redis']),
-  configured: z.enum(['memory', 'redis']),
+  backend,
+  configured: backend,
   status: z.enum(['ok', 'degraded']),
 });
-const services = z.strictObject({
-  websockets: serviceHealth,
-  collaboration: serviceHealth,
-  eventOrdering: serviceHealth,
-});
+const services = z.strictObject(forEachService(() => serviceHealth));
 const redisHealth = z.strictObject({
   mode: z.enum(['none', 'single', 'sentinel', 'cluster']).describe('none: no service is on Redis'),
   status: z.enum(['ok', 'unavailable', 'unused']),
@@ -118,11 +131,7 @@ export const live = z.strictObject({ status: z.literal('ok') });
 export const readiness = z.strictObject({ ready: z.boolean(), reasons: z.array(reason) });
 
 const percentiles = z.strictObject({ p50: milliseconds, p99: milliseconds });
-const backends = z.strictObject({
-  websockets: z.enum(['memory', 'redis']),
-  collaboration: z.enum(['memory', 'redis']),
-  eventOrdering: z.enum(['memory', 'redis']),
-});
+const backends = z.strictObject(forEachService(() => backend));
 export const stats = z.strictObject({
   instanceId: z.string(),
   backends,
@@ -139,9 +148,12 @@ export const stats = z.strictObject({
     gapsRepaired: count,
     forks: count,
   }),
-  latency: z.strictObject({ orderMs: percentiles, saveMs: percentiles, deliverMs: percentiles, redisMs: percentiles }),
   redis: redisHealth,
-  eventLoop: z.strictObject({ lagMsP99: milliseconds }),
+  latency: z
+    .strictObject({ orderMs: percentiles, saveMs: percentiles, deliverMs: percentiles, redisMs: percentiles })
+    .optional()
+    .describe('for administrators'),
+  eventLoop: z.strictObject({ lagMsP99: milliseconds }).optional().describe('for administrators'),
 });
 
 const isErrorCode = (name: string): name is ErrorCode => Object.hasOwn(ERRORS, name);

@@ -13,6 +13,8 @@ export interface Incoming {
   readBody(): Promise<unknown>;
   /** Who calls. Rejects with UNAUTHENTICATED. */
   identify(): Promise<User>;
+  /** Whether an administrator calls; nobody need say who they are. Rejects with UNAUTHENTICATED. */
+  isAdministrator(): Promise<boolean>;
 }
 
 /** What a handler gets: everything matches its endpoint's schemas. */
@@ -53,6 +55,20 @@ type Handle<E extends Endpoint, Extra = unknown> = (
 /** Answers an endpoint that everyone may ask. */
 export function serve<E extends Endpoint & { access: 'public' }>(endpoint: E, handle: Handle<E>): Route {
   return { endpoint, answer: async (incoming) => handle(await check(endpoint, incoming)) };
+}
+
+/** Answers an endpoint that everyone may ask, and administrators get more of. */
+export function serveTiered<E extends Endpoint & { access: 'tiered' }>(
+  endpoint: E,
+  handle: Handle<E, { isAdministrator: boolean }>,
+): Route {
+  return {
+    endpoint,
+    answer: async (incoming) => {
+      const isAdministrator = await incoming.isAdministrator();
+      return handle({ ...(await check(endpoint, incoming)), isAdministrator });
+    },
+  };
 }
 
 /** Answers an endpoint that asks who calls; nothing of a stranger's request is read. */

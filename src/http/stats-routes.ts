@@ -1,9 +1,9 @@
 import { endpoints } from './endpoints';
 import type { HttpServices } from './http-services';
 import { redisHealth } from './redis-health';
-import { serve, type Route } from './serve';
+import { serveTiered, type Route } from './serve';
 
-/** GET /ws/stats. */
+/** GET /ws/stats. How fast it is, an attacker had better not see. */
 export function statsRoutes({
   instanceId,
   backends,
@@ -13,10 +13,20 @@ export function statsRoutes({
   gauges,
   redis,
 }: HttpServices): Route[] {
+  const details = () => ({
+    latency: {
+      orderMs: telemetry.orderMs.percentiles(),
+      saveMs: telemetry.saveMs.percentiles(),
+      deliverMs: telemetry.deliverMs.percentiles(),
+      redisMs: telemetry.redisMs.percentiles(),
+    },
+    eventLoop: { lagMsP99: toTenths(gauges.eventLoopLagMsP99) },
+  });
+
   return [
-    serve(endpoints.stats, async () => {
+    serveTiered(endpoints.stats, async ({ isAdministrator }) => {
       const { local, cluster, users } = await sockets.stats();
-      const { orderMs, saveMs, deliverMs, redisMs, operations, slowConsumersCut } = telemetry;
+      const { operations, slowConsumersCut } = telemetry;
       return {
         kind: 'json',
         value: {
@@ -26,14 +36,8 @@ export function statsRoutes({
           users,
           sessions: { open: openSessions.size, participants: openSessions.participantCount },
           operations: { ...operations, perSecond: toTenths(gauges.operationsPerSecond) },
-          latency: {
-            orderMs: orderMs.percentiles(),
-            saveMs: saveMs.percentiles(),
-            deliverMs: deliverMs.percentiles(),
-            redisMs: redisMs.percentiles(),
-          },
           redis: redisHealth({ redis }),
-          eventLoop: { lagMsP99: toTenths(gauges.eventLoopLagMsP99) },
+          ...(isAdministrator ? details() : {}),
         },
       };
     }),

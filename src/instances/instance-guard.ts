@@ -1,5 +1,6 @@
 import { pause, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
+import { SERVICES, serviceNames } from '../protocol/services';
 import type { Instance } from './instance';
 import type { InstanceRegistry } from './instance-registry';
 
@@ -7,11 +8,9 @@ import type { InstanceRegistry } from './instance-registry';
 const LOOK_MS = 500;
 
 /** The flag of a service, by the service's name in /health. */
-const FLAGS: Readonly<Record<string, string>> = {
-  websockets: 'USE_REDIS_WEBSOCKETS',
-  collaboration: 'USE_REDIS_COLLABORATION',
-  eventOrdering: 'USE_REDIS_EVENT_ORDERING',
-};
+const FLAGS: Readonly<Record<string, string>> = Object.fromEntries(
+  serviceNames.filter((name) => SERVICES[name].isVitalBetweenInstances).map((name) => [name, SERVICES[name].flag]),
+);
 
 /** What matters between two instances. */
 type Self = Pick<Instance, 'instanceId' | 'backends' | 'configured' | 'store'>;

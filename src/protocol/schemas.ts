@@ -43,7 +43,14 @@ export const awarenessId = z.string().regex(/^(?!__proto__$)[A-Za-z0-9._~-]{1,64
 export const awarenessState = z.strictObject({ clock: sequence, state: z.unknown() });
 export const awarenessStates = z.record(awarenessId, awarenessState);
 
+/** From when on somebody is nobody any more, and how long that is: clocks differ. */
+const expiry = {
+  expiresAt: z.int().describe('milliseconds since 1970'),
+  expiresInMs: z.int().min(0),
+};
+
 export const requests = {
+  'auth:renew': z.strictObject({ token: z.string().max(8_192) }),
   'session:create': z.strictObject({
     sessionId: id.optional(),
     title: title.optional(),
@@ -99,6 +106,7 @@ const wireError = z.strictObject({
 
 /** The ok half of each acknowledgement, without `status: 'ok'`. */
 export const replies = {
+  'auth:renew': z.strictObject(expiry).partial().describe('empty: it does not end'),
   'session:create': z.strictObject({ session: sessionInfo }),
   'session:join': z.strictObject({
     session: sessionInfo,
@@ -142,6 +150,8 @@ export const replies = {
 
 /** What the server sends of its own accord. */
 export const announcements = {
+  'auth:expires': z.strictObject(expiry).describe('when this connection ends, unless `auth:renew` comes first'),
+  'auth:ended': z.strictObject({ error: wireError }).describe('why this connection ends now'),
   'operation:batch': z.strictObject({
     sessionId: id,
     epoch: z.int(),

@@ -70,6 +70,21 @@ export class RedisKeys {
     return `${this.#prefix}ordering:unsaved`;
   }
 
+  /** String with a time to live: a signed-in device, as JSON. */
+  device(deviceId: string): string {
+    return `${this.#prefix}session:${deviceId}`;
+  }
+
+  /** Set: deviceIds of a user. */
+  devicesOf(userId: string): string {
+    return `${this.#prefix}user:sessions:${userId}`;
+  }
+
+  /** Channel: who may do what has changed. */
+  accessChanges(): string {
+    return `${this.#prefix}access:changes`;
+  }
+
   /** Sorted set: instanceId → when its lease ends, milliseconds since 1970. */
   instances(): string {
     return `${this.#prefix}instances`;

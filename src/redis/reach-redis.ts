@@ -1,7 +1,7 @@
 import type { Config } from '../../config/load-config';
-import type { ServiceName } from '../../config/services';
 import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
+import { forEachService } from '../protocol/services';
 import { Telemetry } from '../telemetry/telemetry';
 import { RedisConnections } from './redis-connections';
 
@@ -32,14 +32,8 @@ export async function withReachableRedis(
     const reason = fault instanceof Error ? fault.message : String(fault);
     const why = settings.isAddressGiven ? 'Connection failed' : 'No Redis configuration';
     log.warn({ redis: probe.where, reason }, `[Redis] ${why}, using in-memory fallback`);
-    return { ...config, backends: IN_MEMORY };
+    return { ...config, backends: forEachService(() => 'memory') };
   } finally {
     await probe.stop();
   }
 }
-
-const IN_MEMORY: Readonly<Record<ServiceName, 'memory'>> = {
-  websockets: 'memory',
-  collaboration: 'memory',
-  eventOrdering: 'memory',
-};

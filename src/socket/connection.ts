@@ -10,6 +10,7 @@ import type { Telemetry } from '../telemetry/telemetry';
 import { toFlowError } from '../lib/faults';
 import { JoinedSessions } from './joined-sessions';
 import { RefusalLog } from './refusal-log';
+import type { SignIn } from './sign-in';
 
 /** Answers a request with its ok reply; further calls do nothing. */
 export type Respond<Name extends RequestName> = (reply: Replies[Name]) => void;
@@ -43,7 +44,7 @@ interface ConnectionOptions {
 
 /** One live connection: who it is, what it has joined, and the one way requests come in and answers go out. */
 export class Connection {
-  readonly user: User;
+  readonly #signIn: SignIn;
   /** What this connection has joined. */
   readonly sessions: JoinedSessions;
   readonly #socket: Socket;
@@ -54,15 +55,20 @@ export class Connection {
   #waiting = 0;
   #requests = 0;
 
-  constructor(socket: Socket, user: User, options: ConnectionOptions) {
+  constructor(socket: Socket, signIn: SignIn, options: ConnectionOptions) {
     this.#socket = socket;
-    this.user = user;
+    this.#signIn = signIn;
     this.#options = options;
     this.sessions = new JoinedSessions(options.openSession);
-    const log = options.log.child({ connectionId: socket.id, userId: user.userId });
+    const log = options.log.child({ connectionId: socket.id, userId: signIn.user.userId });
     this.#refusals = new RefusalLog({ log, clock: options.clock });
     // Not by listeners: for them Socket.IO spreads the arguments, and some hundred thousand of those overflow the stack.
     socket.use((event) => this.#receive(event));
+  }
+
+  /** As of now: the token may be another one than at first, the `userId` never. */
+  get user(): User {
+    return this.#signIn.user;
   }
 
   get connectionId(): string {

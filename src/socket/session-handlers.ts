@@ -15,13 +15,13 @@ export function serveSessions(
   connection: Connection,
   { collaboration, openSessions, authorize }: SessionServices,
 ): void {
-  const { user, sessions } = connection;
+  const { sessions } = connection;
 
   connection.serve('session:create', async (request, respond) => {
     const { sessionId, title, format } = request;
     const session = await collaboration.create({
       format,
-      createdBy: user.userId,
+      createdBy: connection.user.userId,
       ...(sessionId === undefined ? {} : { sessionId }),
       ...(title === undefined ? {} : { title }),
     });
@@ -31,6 +31,7 @@ export function serveSessions(
   connection.serve('session:join', (request, respond) =>
     connection.inTurn(async () => {
       const { sessionId } = request;
+      const { user } = connection;
       const info = await collaboration.get(sessionId);
       const role = info && (await authorize(user, info));
       if (!role) throw new FlowError('SESSION_NOT_FOUND');

@@ -1,5 +1,7 @@
 import type { Server, Socket } from 'socket.io';
-import type { Authenticate, Authorize, User } from '../access/access';
+import type { Authorize, Credentials, User } from '../access/access';
+import type { Authentication } from '../access/authentication';
+import type { Revocations } from '../access/revocations';
 import type { WebSocketManager } from '../connections/websocket-manager';
 import { isDoneWithin, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
@@ -12,10 +14,12 @@ import { FlowError } from '../protocol/errors';
 import { isVersionSupported } from '../protocol/version';
 import type { CollaborationService } from '../sessions/collaboration-service';
 import type { Telemetry } from '../telemetry/telemetry';
+import { serveAuth } from './auth-handlers';
 import { serveAwareness } from './awareness-handlers';
 import { Connection } from './connection';
 import { serveOperations } from './operation-handlers';
 import { serveSessions } from './session-handlers';
+import { SignIn } from './sign-in';
 
 /** Clients of a stopping server come back spread over this time. */
 const RECONNECT_SPREAD = { fromMs: 200, toMs: 2_000 };
@@ -28,7 +32,8 @@ interface SocketEdgeOptions {
   readonly sockets: WebSocketManager;
   readonly collaboration: CollaborationService;
   readonly openSessions: OpenSessions;
-  readonly authenticate: Authenticate;
+  readonly authentication: Authentication;
+  readonly revocations: Revocations;
   readonly authorize: Authorize;
   readonly telemetry: Telemetry;
   readonly log: Logger;
@@ -37,14 +42,25 @@ interface SocketEdgeOptions {
   readonly limits: { readonly maxInFlightBatches: number };
 }
 
+/** Who a socket is, and what was shown for it. */
+interface Shown {
+  readonly user: User;
+  readonly credentials: Credentials;
+}
+
 /** The Socket.IO side of the server: handshake, requests, goodbye. */
 export class SocketEdge {
   readonly #options: SocketEdgeOptions;
   /** Those that have not said who they are, and those that have stopped listening, too. */
   readonly #webSockets = new Set<WebSocketOfEngine>();
+  /** By connection. */
+  readonly #signIns = new Map<string, SignIn>();
 
   constructor(options: SocketEdgeOptions) {
     this.#options = options;
+    options.revocations.onRevoked((userId) => {
+      for (const signIn of this.#signIns.values()) if (signIn.user.userId === userId) signIn.review();
+    });
   }
 
   start(): void {
@@ -57,8 +73,8 @@ export class SocketEdge {
     });
     io.use((socket, next) => {
       this.#authenticate(socket).then(
-        (user) => {
-          socket.data = user;
+        (shown) => {
+          socket.data = shown;
           next();
         },
         (fault: unknown) => next(this.#refusal(fault)),
@@ -88,14 +104,14 @@ export class SocketEdge {
     }
   }
 
-  async #authenticate(socket: Socket): Promise<User> {
+  async #authenticate(socket: Socket): Promise<Shown> {
     const { token, clientVersion } = socket.handshake.auth as Record<string, unknown>;
     if (clientVersion !== undefined && !isVersionSupported(clientVersion)) throw new FlowError('VERSION_UNSUPPORTED');
     if (token !== undefined && typeof token !== 'string')
       throw new FlowError('UNAUTHENTICATED', 'The token must be a string.');
-    const user = await this.#options.authenticate({ token, address: socket.handshake.address });
-    if (!user) throw new FlowError('UNAUTHENTICATED');
-    return { userId: user.userId };
+    const { address, headers } = socket.handshake;
+    const credentials: Credentials = { token, address, userAgent: headers['user-agent'] ?? '', via: 'socket' };
+    return { credentials, user: await this.#options.authentication.identify(credentials) };
   }
 
   /** Socket.IO sends `message` and `data` of this error to the client as `connect_error`. */
@@ -106,9 +122,12 @@ export class SocketEdge {
   }
 
   #connected(socket: Socket): void {
-    const { sockets, openSessions, telemetry, clock, log, slowConsumers, limits } = this.#options;
-    const user = socket.data as User;
-    const connection = new Connection(socket, user, {
+    const { sockets, openSessions, authentication, telemetry, clock, log, slowConsumers, limits } = this.#options;
+    const { user, credentials: shown } = socket.data as Shown;
+    const onEnd = (refusal: FlowError): void => this.#cutOff(socket, refusal);
+    const signIn = new SignIn({ user, shown, authentication, clock, onEnd });
+    this.#signIns.set(socket.id, signIn);
+    const connection = new Connection(socket, signIn, {
       telemetry,
       clock,
       log,
@@ -117,9 +136,34 @@ export class SocketEdge {
       openSession: (sessionId) => openSessions.get(sessionId),
     });
     sockets.register(socket.id, user.userId);
+    serveAuth(connection, { signIn, authentication });
     serveSessions(connection, this.#options);
     serveOperations(connection, limits, sockets);
     serveAwareness(connection);
-    socket.on('disconnect', () => connection.end());
+    socket.on('disconnect', () => {
+      signIn.stop();
+      this.#signIns.delete(socket.id);
+      connection.end();
+    });
+    const { expiresAt, expiresInMs } = signIn.expiry;
+    if (expiresAt !== undefined && expiresInMs !== undefined) {
+      sockets.toConnectionHere(socket.id, 'auth:expires', { expiresAt, expiresInMs });
+    }
+    // It may have been revoked since it was let in.
+    signIn.review();
+  }
+
+  /** Tells why, and ends the connection: in an orderly way if it reads, by force if it does not. */
+  #cutOff(socket: Socket, refusal: FlowError): void {
+    const { sockets, clock, log } = this.#options;
+    log.info({ connectionId: socket.id, code: refusal.code, reason: refusal.message }, 'connection ended');
+    sockets.toConnectionHere(socket.id, 'auth:ended', { error: refusal.toWire() });
+    const webSocket = webSocketOf(socket.conn);
+    socket.disconnect(true);
+    if (webSocket)
+      webSocket.once(
+        'close',
+        clock.after(GOODBYE_MS, () => webSocket.terminate()),
+      );
   }
 }

@@ -1,3 +1,4 @@
+import type { AccessChanges } from './access-changes';
 import type { OperationLog } from './operation-log';
 import type { SessionRecords } from './session-records';
 import type { Snapshots } from './snapshots';
@@ -8,6 +9,7 @@ export interface DocumentStore {
   readonly operationLog: OperationLog;
   readonly sessionRecords: SessionRecords;
   readonly snapshots: Snapshots;
+  readonly accessChanges: AccessChanges;
 
   /** Opens or makes the store, migrating an older format once; rejects with what is needed when it is newer (ST11). */
   start(): Promise<void>;

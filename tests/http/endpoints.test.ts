@@ -50,6 +50,11 @@ describe.each(['memory', 'lmdb'] as const)('every endpoint, with the %s store', 
     expect(copy.headers['location']).toBe('/api/sessions/copy');
     expect(copy.body).toMatchObject({ session: { sessionId: 'copy', title: 'Better plans', createdBy: 'bob' } });
 
+    expect((await call(server, 'listDevices', { as: 'ann' })).body).toEqual({ devices: [] });
+    const device = { params: { deviceId: 'phone' }, as: 'ann' };
+    expect((await call(server, 'revokeDevice', device)).status).toBe(204);
+    expect((await call(server, 'revokeDevices', { as: 'ann' })).status).toBe(204);
+
     expect((await call(server, 'closeSession', { params, as: 'ann' })).status).toBe(204);
     expect((await call(server, 'readSession', { params, as: 'ann' })).status).toBe(404);
 

@@ -134,7 +134,8 @@ test('while it stops, a server is not ready, refuses calls, and lets connections
 });
 
 test('/ws/stats counts what happened', async () => {
-  const server = await start();
+  const adminToken = 'the token of administrators';
+  const server = await start({ config: { adminToken } });
   const params = { sessionId: await createSession(server, { format: 'json' }) };
   const body = { clientSeq: 1, operations: ['a', 'b'] };
   const { client } = (await call(server, 'appendOperations', { params, body })).body as { client: object };
@@ -146,8 +147,8 @@ test('/ws/stats counts what happened', async () => {
   await eventually('both are saved', async () => {
     expect((await call(server, 'stats')).body).toMatchObject({ operations: { saved: 2 } });
   });
-  expect((await call(server, 'stats')).body).toMatchObject({
-    backends: { websockets: 'memory', collaboration: 'memory', eventOrdering: 'memory' },
+  expect((await call(server, 'stats', { as: adminToken })).body).toMatchObject({
+    backends: { websockets: 'memory', collaboration: 'memory', eventOrdering: 'memory', devices: 'memory' },
     connections: { local: 0, cluster: 0 },
     sessions: { open: 1, participants: 0 },
     operations: { ordered: 2, duplicates: 1, refused: 1, forks: 0, perSecond: expect.any(Number) },

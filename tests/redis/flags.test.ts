@@ -1,6 +1,5 @@
 import { loadConfig } from '../../config/load-config';
-import { variableOf } from '../../config/schema';
-import { type ServiceName, serviceNames, services } from '../../config/services';
+import { type ServiceName, serviceNames, SERVICES } from '../../src/protocol/services';
 import { health, stats } from '../../src/http/schemas';
 import { eventually } from '../support/eventually';
 import { logLines } from '../support/log-lines';
@@ -36,16 +35,14 @@ test.each(cases)('with $what on Redis and store $store two clients edit one docu
     DOCUMENT_DIR: await makeDirectory(),
     HOST: '127.0.0.1',
     PORT: '0',
-    ...Object.fromEntries(onRedis.map((name) => [variableOf(services[name].flag), 'true'])),
+    ...Object.fromEntries(onRedis.map((name) => [SERVICES[name].flag, 'true'])),
   });
   const { lines, log } = logLines();
   const server = await start({ config, log });
   const said = lines.map(({ msg }) => msg);
-  expect(said.filter((msg) => msg.includes('[RedisDI]'))).toEqual([
-    `${mark('websockets', onRedis)} WebSocket Manager`,
-    `${mark('collaboration', onRedis)} Collaboration Service`,
-    `${mark('eventOrdering', onRedis)} Event Ordering Service`,
-  ]);
+  expect(said.filter((msg) => msg.includes('[RedisDI]'))).toEqual(
+    serviceNames.map((name) => `${mark(name, onRedis)} ${SERVICES[name].logName}`),
+  );
   expect(said.filter((msg) => msg === '✅ Redis connected successfully')).toHaveLength(onRedis.length > 0 ? 1 : 0);
 
   const { body } = await ask(`${server.url}/health`, health);

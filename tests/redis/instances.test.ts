@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Cluster } from 'ioredis';
 import type { Replies, RequestInputs } from '../../src/protocol/schemas';
+import { forEachService } from '../../src/protocol/services';
 import type { RedisConnections } from '../../src/redis/redis-connections';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
 import { createSession } from '../support/documents';
@@ -10,7 +11,7 @@ import { type TestServer, useServers } from '../support/server';
 import { expectNothingUnhandled } from '../support/unhandled';
 import type { WireClient } from '../support/wire-client';
 
-const ON_REDIS = { websockets: 'redis', collaboration: 'redis', eventOrdering: 'redis' } as const;
+const ON_REDIS = forEachService(() => 'redis' as const);
 /** Every third of a lease is a round, in which everything lost is found; in this one, no test sees a round. */
 const LONG_LEASE_MS = 90_000;
 const SHORT_LEASE_MS = 1_500;

@@ -20,6 +20,8 @@ afterEach(async () => {
   await redis.stop();
 });
 
+const ADMIN_TOKEN = 'the token of administrators';
+
 /** Instances with everything on Redis and one store; a copy of `.env.development` could have the same lines. */
 async function startInstances(count: number, env: Variables = {}): Promise<ServerProcess[]> {
   const documents = await processes.directory();
@@ -88,12 +90,12 @@ test('it connects, and says what every service runs on', async () => {
 });
 
 test('a session that is made, joined and edited is to be seen in Redis, and counted', async () => {
-  const server = await startOne();
+  const server = await startOne({ ADMIN_TOKEN });
   const ada = await connect(server, 'ada');
   const sessionId = await createAndJoin(ada);
   await ada.demand('operation:submit', { sessionId, clientSeq: 1, operations: ['one', 'two'] });
   await eventually('it is saved', async () => {
-    expect((await ask(`${server.url}/ws/stats`, stats)).body.operations.saved).toBe(2);
+    expect((await ask(`${server.url}/ws/stats`, stats, ADMIN_TOKEN)).body.operations.saved).toBe(2);
   });
 
   const keys = await cli.keys('flow:*');

@@ -266,6 +266,7 @@ describe('garbage frames', () => {
 
 /** A good request of each kind; every test spoils one thing about it. */
 const good = (): Record<RequestName, Record<string, unknown>> => ({
+  'auth:renew': { token: 'mallory' },
   'session:create': { sessionId: 'bad-input', title: 'Bad input', format: 'json' },
   'session:join': {
     sessionId,
@@ -305,6 +306,7 @@ const wrongValues: Record<
   RequestName,
   Record<string, { readonly wrong: readonly unknown[]; readonly isOptional?: true }>
 > = {
+  'auth:renew': { token: { wrong: [...notAString, 'x'.repeat(8_193)] } },
   'session:create': {
     sessionId: { wrong: notAnId, isOptional: true },
     title: { wrong: [...notAString, 'x'.repeat(257), 'x'.repeat(1_000_000)], isOptional: true },

@@ -33,7 +33,7 @@ describe('session:create', () => {
     const server = await start();
     const ada = await server.connect();
     const { session } = await ada.demand('session:create', {});
-    expect(session).toMatchObject({ format: 'yjs', title: 'Untitled', createdBy: 'anonymous' });
+    expect(session).toMatchObject({ format: 'yjs', title: 'Untitled', createdBy: expect.stringMatching(/^guest-/) });
     await ada.demand('session:join', { sessionId: session.sessionId });
   });
 

@@ -1,5 +1,6 @@
 import { markOf } from '../../src/protocol/entry';
 import { FlowError } from '../../src/protocol/errors';
+import type { AccessChanges } from '../../src/storage/access-changes';
 import type { DocumentStore } from '../../src/storage/document-store';
 import type { OperationLog, SaveResult, SessionSave } from '../../src/storage/operation-log';
 import type { SessionRecords } from '../../src/storage/session-records';
@@ -11,6 +12,7 @@ export class HastyDocumentStore implements DocumentStore {
   readonly operationLog: OperationLog;
   readonly sessionRecords: SessionRecords;
   readonly snapshots: Snapshots;
+  readonly accessChanges: AccessChanges;
   readonly #inner: DocumentStore;
   readonly #delayMs: number;
   #committing: Promise<unknown> = Promise.resolve();
@@ -21,6 +23,7 @@ export class HastyDocumentStore implements DocumentStore {
     this.kind = inner.kind;
     this.sessionRecords = inner.sessionRecords;
     this.snapshots = inner.snapshots;
+    this.accessChanges = inner.accessChanges;
     const { operationLog } = inner;
     this.operationLog = {
       durability: operationLog.durability,
@@ -60,6 +63,7 @@ export class RefusingDocumentStore implements DocumentStore {
   readonly operationLog: OperationLog;
   readonly sessionRecords: SessionRecords;
   readonly snapshots: Snapshots;
+  readonly accessChanges: AccessChanges;
   readonly #inner: DocumentStore;
 
   constructor(inner: DocumentStore, refuses: () => boolean) {
@@ -71,6 +75,7 @@ export class RefusingDocumentStore implements DocumentStore {
     this.kind = inner.kind;
     this.sessionRecords = inner.sessionRecords;
     this.snapshots = inner.snapshots;
+    this.accessChanges = inner.accessChanges;
     this.operationLog = {
       durability: operationLog.durability,
       head: (sessionId) => operationLog.head(sessionId),

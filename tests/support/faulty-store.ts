@@ -1,4 +1,5 @@
 import { FlowError } from '../../src/protocol/errors';
+import type { AccessChanges } from '../../src/storage/access-changes';
 import type { DocumentStore } from '../../src/storage/document-store';
 import type { OperationLog } from '../../src/storage/operation-log';
 import type { SessionRecords } from '../../src/storage/session-records';
@@ -10,6 +11,7 @@ export class FaultyStore implements DocumentStore {
   readonly operationLog: OperationLog;
   readonly sessionRecords: SessionRecords;
   readonly snapshots: Snapshots;
+  readonly accessChanges: AccessChanges;
   /** While true no save succeeds. */
   isFull = false;
   /** How long every save takes. */
@@ -21,10 +23,11 @@ export class FaultyStore implements DocumentStore {
 
   constructor(store: DocumentStore) {
     this.#store = store;
-    const { operationLog, sessionRecords, snapshots } = store;
+    const { operationLog, sessionRecords, snapshots, accessChanges } = store;
     this.kind = store.kind;
     this.sessionRecords = sessionRecords;
     this.snapshots = snapshots;
+    this.accessChanges = accessChanges;
     this.operationLog = {
       durability: operationLog.durability,
       head: (sessionId) => operationLog.head(sessionId),

@@ -19,7 +19,7 @@ interface StoreOptions {
 export interface StoreCall {
   readonly id: number;
   readonly store: number;
-  readonly port?: 'operationLog' | 'sessionRecords' | 'snapshots';
+  readonly port?: 'operationLog' | 'sessionRecords' | 'snapshots' | 'accessChanges';
   readonly method: string;
   readonly args: readonly unknown[];
   readonly options?: StoreOptions & { readonly durability: 'fsync' | 'buffered' };
@@ -90,6 +90,7 @@ export class StoreProcess {
       operationLog: portOf('operationLog'),
       sessionRecords: portOf('sessionRecords'),
       snapshots: portOf('snapshots'),
+      accessChanges: portOf('accessChanges'),
       start: () => this.#call({ store, method: 'start', args: [] }),
       stop: () => this.#call({ store, method: 'stop', args: [] }),
     } as DocumentStore;

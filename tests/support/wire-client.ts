@@ -12,6 +12,8 @@ import type {
 /** Generous: a deadline is there so that a failing test says what it waited for. */
 const DEADLINE_MS = 10_000;
 const ANNOUNCEMENTS: readonly AnnouncementName[] = [
+  'auth:expires',
+  'auth:ended',
   'operation:batch',
   'operation:saved',
   'operation:answer',

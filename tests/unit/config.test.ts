@@ -1,6 +1,9 @@
 import { isAbsolute } from 'node:path';
 import { ConfigError, type Environment, loadConfig } from '../../config/load-config';
 import { settingNames, variableOf } from '../../config/schema';
+import { SERVICES, serviceNames } from '../../src/protocol/services';
+
+const SECRET = 'a secret of thirty-two bytes, or more';
 
 function faultsOf(env: Environment): readonly string[] {
   try {
@@ -25,7 +28,7 @@ describe('the configuration', () => {
       maxUnsavedBytes: 67_108_864,
       authMode: 'open',
       allowedOrigins: [],
-      backends: { websockets: 'memory', collaboration: 'memory', eventOrdering: 'memory' },
+      backends: { websockets: 'memory', collaboration: 'memory', eventOrdering: 'memory', devices: 'memory' },
     });
     expect(isAbsolute(config.documentDir)).toBe(true);
   });
@@ -53,6 +56,13 @@ describe('the configuration', () => {
       flowSecret: 'sixteen letters!',
       allowedOrigins: ['https://a.example', 'http://b.example:8080'],
     });
+  });
+
+  test.each(serviceNames)('moves %s to Redis, and nothing else, with the flag of its row', (name) => {
+    const { flag, setting } = SERVICES[name];
+    expect(variableOf(setting)).toBe(flag);
+    const { backends } = loadConfig({ [flag]: 'true' });
+    expect(serviceNames.filter((service) => backends[service] === 'redis')).toEqual([name]);
   });
 
   test('takes an empty variable as unset', () => {
@@ -95,7 +105,7 @@ describe('the configuration', () => {
   });
 
   test.each(['true', '1'])('moves one service to Redis with the flag value %j', (value) => {
-    const backends = { websockets: 'memory', collaboration: 'memory', eventOrdering: 'redis' };
+    const backends = { websockets: 'memory', collaboration: 'memory', eventOrdering: 'redis', devices: 'memory' };
     expect(loadConfig({ USE_REDIS_EVENT_ORDERING: value })).toMatchObject({ backends, configured: backends });
   });
 
@@ -177,6 +187,27 @@ describe('the configuration', () => {
   test('refuses open access in production unless it is meant', () => {
     expect(faultsOf({ NODE_ENV: 'production' })).toHaveLength(1);
     expect(loadConfig({ NODE_ENV: 'production', ALLOW_OPEN_AUTH: 'true' }).authMode).toBe('open');
+  });
+
+  test.each<[Record<string, string>, RegExp]>([
+    [{}, /^AUTH_MODE: jwt needs either AUTH_JWT_SECRET or AUTH_JWKS_URL/],
+    [{ AUTH_JWT_SECRET: SECRET, AUTH_JWKS_URL: 'https://id.example/keys' }, /^AUTH_MODE: .*not both/],
+    [{ AUTH_MODE: 'open', AUTH_JWT_SECRET: SECRET }, /^AUTH_MODE: open lets everyone in, although/],
+    [{ AUTH_JWT_SECRET: 'x'.repeat(31) }, /^AUTH_JWT_SECRET: must be at least 32 bytes long$/],
+    [{ AUTH_JWKS_URL: 'ftp://user:hush@id.example' }, /^AUTH_JWKS_URL: must be an https \(or http\) address$/],
+    [
+      { AUTH_JWKS_URL: 'http://id.example/keys', NODE_ENV: 'production' },
+      /^AUTH_JWKS_URL: must be https with NODE_ENV/,
+    ],
+    [{ AUTH_JWT_SECRET: SECRET, ADMIN_TOKEN: 'too short' }, /^ADMIN_TOKEN: must be at least 16 characters long$/],
+  ])('refuses tokens with %j', (env, fault) => {
+    expect(faultsOf({ AUTH_MODE: 'jwt', ...env })).toEqual([expect.stringMatching(fault)]);
+  });
+
+  test('takes tokens in production, by a secret or by published keys', () => {
+    const production = { NODE_ENV: 'production', AUTH_MODE: 'jwt' };
+    expect(faultsOf({ ...production, AUTH_JWT_SECRET: SECRET })).toEqual([]);
+    expect(faultsOf({ ...production, AUTH_JWKS_URL: 'https://id.example/keys' })).toEqual([]);
   });
 
   test('judges the rest as if a variable at fault were unset', () => {

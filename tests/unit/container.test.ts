@@ -1,7 +1,9 @@
 import { createServer } from 'node:http';
 import { loadConfig, type Config, type Environment } from '../../config/load-config';
 import { settingNames, settings, variableOf } from '../../config/schema';
-import { backendLine, type ServiceName, serviceNames, services } from '../../config/services';
+import { backendLine, type ServiceName, serviceNames, SERVICES } from '../../src/protocol/services';
+import { MemoryDevices } from '../../src/access/memory-devices';
+import { RedisDevices } from '../../src/access/redis-devices';
 import { openAuthenticate, openAuthorize } from '../../src/access/open-access';
 import { createFlowContainer, type Given } from '../../src/container';
 import { MemoryWebSocketManager } from '../../src/connections/memory-websocket-manager';
@@ -39,7 +41,7 @@ function containerWith(config: Partial<Config>, given: Partial<Given> = {}) {
 }
 
 const env = (onRedis: readonly ServiceName[]): Environment =>
-  Object.fromEntries(serviceNames.map((name) => [variableOf(services[name].flag), String(onRedis.includes(name))]));
+  Object.fromEntries(serviceNames.map((name) => [SERVICES[name].flag, String(onRedis.includes(name))]));
 
 /** Every set of services that may be on Redis together. */
 const combinations = serviceNames.reduce<ServiceName[][]>(
@@ -71,6 +73,12 @@ const BACKENDS = {
     redis: [RedisEventOrdering, RedisSaveDuty],
     lines: ['ℹ️ [RedisDI] Using in-memory Event Ordering Service', '✅ [RedisDI] Using Redis Event Ordering Service'],
   },
+  devices: {
+    resolve: ({ devices }) => [devices],
+    memory: [MemoryDevices],
+    redis: [RedisDevices],
+    lines: ['ℹ️ [RedisDI] Using in-memory Device Sessions', '✅ [RedisDI] Using Redis Device Sessions'],
+  },
 } as const satisfies Record<ServiceName, Expected>;
 
 interface Expected {
@@ -81,9 +89,8 @@ interface Expected {
 }
 
 test('every flag moves one service', () => {
-  const flags = settingNames.filter((name) => name.startsWith('useRedis'));
-  expect(flags.sort()).toEqual(serviceNames.map((name) => services[name].flag as string).sort());
-  expect([...serviceNames].sort()).toEqual(Object.keys(services).sort());
+  const flags = settingNames.filter((name) => name.startsWith('useRedis')).map(variableOf);
+  expect(flags).toEqual(serviceNames.map((name) => SERVICES[name].flag));
 });
 
 test.each(table)(

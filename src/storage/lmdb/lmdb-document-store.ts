@@ -1,9 +1,11 @@
 import type { InstanceLeases } from '../../instances/instance-leases';
 import type { Clock } from '../../lib/clock';
 import type { DocumentStore } from '../document-store';
+import type { AccessChanges } from '../access-changes';
 import type { OperationLog } from '../operation-log';
 import type { SessionRecords } from '../session-records';
 import type { Snapshots } from '../snapshots';
+import { LmdbAccessChanges } from './lmdb-access-changes';
 import { LmdbEngine, type LmdbEngineOptions } from './lmdb-engine';
 import { LmdbInstanceLeases } from './lmdb-instance-leases';
 import { LmdbOperationLog } from './lmdb-operation-log';
@@ -16,6 +18,7 @@ export class LmdbDocumentStore implements DocumentStore {
   readonly operationLog: OperationLog;
   readonly sessionRecords: SessionRecords;
   readonly snapshots: Snapshots;
+  readonly accessChanges: AccessChanges;
   readonly #engine: LmdbEngine;
 
   constructor(options: LmdbEngineOptions) {
@@ -23,6 +26,7 @@ export class LmdbDocumentStore implements DocumentStore {
     this.operationLog = new LmdbOperationLog(this.#engine, options.durability);
     this.sessionRecords = new LmdbSessionRecords(this.#engine);
     this.snapshots = new LmdbSnapshots(this.#engine);
+    this.accessChanges = new LmdbAccessChanges(this.#engine);
   }
 
   /** Who has this store open. */

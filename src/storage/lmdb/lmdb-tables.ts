@@ -1,6 +1,7 @@
 import type { Database, RootDatabase } from 'lmdb';
 import type { ClientRow, Entry } from '../../protocol/entry';
 import { GENESIS, type Mark, type Position } from '../../protocol/positions';
+import type { AccessChange, NumberedChange } from '../access-changes';
 import type { SessionRecord } from '../session-records';
 
 /** Rows are tuples: MessagePack then stores no field names. The order of their fields is part of the format (ST11). */
@@ -32,6 +33,7 @@ type RecordRow = readonly [
   closedAt: number | null,
 ];
 export type LeaseRow = readonly [text: string, endsAt: number, place: number];
+type AccessChangeRow = readonly [at: number, change: AccessChange];
 type ClientTuple = readonly [clientSeq: number, seq: number, count: number, prevTag: string, tag: string];
 /** Key of what belongs to one history: entries by the seq of their last operation, clients by their id. */
 type InHistory<Key> = [history: number, key: Key];
@@ -41,7 +43,7 @@ type InHistory<Key> = [history: number, key: Key];
  * shorter, and a copy can be filled piece by piece before the session that shows it exists.
  */
 export interface Tables {
-  /** `format`, `histories` (the last history number given out). */
+  /** `format`, `histories` and `accessChanges` (the last numbers given out). */
   readonly meta: Database<number, string>;
   readonly records: Database<RecordRow, string>;
   /** Open sessions, once under '' and once under their creator. */
@@ -53,6 +55,8 @@ export interface Tables {
   readonly snapshots: Database<Uint8Array, number>;
   /** Who has the store open. Nothing in it outlives its lease, so that its rows are no part of the format. */
   readonly instances: Database<LeaseRow, string>;
+  /** By number. */
+  readonly accessChanges: Database<AccessChangeRow, number>;
 }
 
 export function openTables(root: RootDatabase): Tables {
@@ -65,6 +69,7 @@ export function openTables(root: RootDatabase): Tables {
     clients: root.openDB({ name: 'clients' }),
     snapshots: root.openDB({ name: 'snapshots', encoding: 'binary' }),
     instances: root.openDB({ name: 'instances' }),
+    accessChanges: root.openDB({ name: 'accessChanges' }),
   };
 }
 
@@ -135,6 +140,25 @@ export function getClient({ clients }: Tables, history: number, clientId: string
   if (!row) return null;
   const [clientSeq, seq, count, prevTag, tag] = row;
   return { clientSeq, seq, count, prevTag, tag };
+}
+
+/** Inside the transaction that makes the change, where it is one of this store. Answers its number. */
+export function appendAccessChange({ meta, accessChanges }: Tables, change: AccessChange, at: number): number {
+  const number = (meta.get('accessChanges') ?? 0) + 1;
+  void meta.put('accessChanges', number);
+  void accessChanges.put(number, [at, change]);
+  return number;
+}
+
+export function* accessChangesAfter(
+  { accessChanges }: Tables,
+  after: number,
+  limit: number,
+): Generator<NumberedChange> {
+  for (const { key, value } of accessChanges.getRange({ start: after + 1, limit })) {
+    const [at, change] = value;
+    yield { number: key, at, change };
+  }
 }
 
 /** Removes the first entries of a history up to `seq`, at most `limit` of them, stopping at one that is not older than `before`. */

@@ -1,7 +1,9 @@
 import type { DocumentStore } from '../document-store';
+import type { AccessChanges } from '../access-changes';
 import type { OperationLog } from '../operation-log';
 import type { SessionRecords } from '../session-records';
 import type { Snapshots } from '../snapshots';
+import { MemoryAccessChanges } from './memory-access-changes';
 import type { Histories } from './memory-histories';
 import { MemoryOperationLog } from './memory-operation-log';
 import { MemorySessionRecords } from './memory-session-records';
@@ -13,12 +15,14 @@ export class MemoryDocumentStore implements DocumentStore {
   readonly operationLog: OperationLog;
   readonly sessionRecords: SessionRecords;
   readonly snapshots: Snapshots;
+  readonly accessChanges: AccessChanges;
 
   constructor() {
     const histories: Histories = new Map();
     this.operationLog = new MemoryOperationLog(histories);
     this.sessionRecords = new MemorySessionRecords(histories);
     this.snapshots = new MemorySnapshots(histories);
+    this.accessChanges = new MemoryAccessChanges();
   }
 
   async start(): Promise<void> {}

@@ -33,6 +33,7 @@ class WaitingStore {
       operationLog: waiting,
       sessionRecords: inner.sessionRecords,
       snapshots: inner.snapshots,
+      accessChanges: inner.accessChanges,
       start: async () => {},
       stop: async () => {},
     };

@@ -110,6 +110,7 @@ const withLog = (real: DocumentStore, operationLog: OperationLog): DocumentStore
   operationLog,
   sessionRecords: real.sessionRecords,
   snapshots: real.snapshots,
+  accessChanges: real.accessChanges,
   start: () => real.start(),
   stop: () => real.stop(),
 });

@@ -1,4 +1,5 @@
 import { FlowError } from '../../../src/protocol/errors';
+import type { AccessChanges } from '../../../src/storage/access-changes';
 import type { DocumentStore } from '../../../src/storage/document-store';
 import type { OperationLog, SaveResult, SessionSave } from '../../../src/storage/operation-log';
 import type { SessionRecords } from '../../../src/storage/session-records';
@@ -91,7 +92,7 @@ export function storeView(options: ViewOptions): DocumentStore {
     clientRow: (sessionId, clientId) => ask(() => store.operationLog.clientRow(sessionId, clientId)),
     prune: (sessionId, seq, before) => ask(() => store.operationLog.prune(sessionId, seq, before)),
   };
-  const { sessionRecords, snapshots } = store;
+  const { sessionRecords, snapshots, accessChanges } = store;
   const records: SessionRecords = {
     create: (record) => ask(() => sessionRecords.create(record)),
     get: (sessionId) => ask(() => sessionRecords.get(sessionId)),
@@ -104,11 +105,17 @@ export function storeView(options: ViewOptions): DocumentStore {
     latestMark: (sessionId) => ask(() => snapshots.latestMark(sessionId)),
     put: (sessionId, snapshot) => ask(() => snapshots.put(sessionId, snapshot)),
   };
+  const changes: AccessChanges = {
+    append: (...args) => ask(() => accessChanges.append(...args)),
+    after: (...args) => ask(() => accessChanges.after(...args)),
+    prune: (...args) => ask(() => accessChanges.prune(...args)),
+  };
   return {
     kind: store.kind,
     operationLog,
     sessionRecords: records,
     snapshots: kept,
+    accessChanges: changes,
     // All instances share one; it outlives them.
     start: async () => {},
     stop: async () => {},
