@@ -1,4 +1,4 @@
-import * as Y from 'yjs';
+import { demandYjsUpdate } from '../lib/yjs-update';
 import { FlowError } from '../protocol/errors';
 import { demandJsonValue } from '../protocol/json-value';
 import type { Format } from '../protocol/schemas';
@@ -44,11 +44,7 @@ function encodeYjs(operation: unknown, index: number, limits: OperationLimits): 
   const bytes = Buffer.from(operation, 'base64');
   // Buffer.from passes over what is no base64; only text that comes back the same is stored.
   if (bytes.toString('base64') !== operation) throw new FlowError('BAD_REQUEST', `Operation ${index} is not base64.`);
-  try {
-    Y.decodeUpdate(bytes);
-  } catch (cause) {
-    throw new FlowError('BAD_REQUEST', `Operation ${index} is not a Yjs update.`, {}, { cause });
-  }
+  demandYjsUpdate(bytes, `Operation ${index}`);
   return `"${operation}"`;
 }
 

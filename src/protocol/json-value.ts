@@ -1,7 +1,7 @@
 import { FlowError } from './errors';
 
 /** Deeper values are nobody's document; and JSON.stringify recurses. */
-const MAX_JSON_DEPTH = 100;
+export const MAX_JSON_DEPTH = 100;
 
 /** What is no JSON (binary attachments), what could poison a prototype and what is too deep is refused, here and on the server. */
 export function demandJsonValue(value: unknown, what: string, depth = 0): void {
