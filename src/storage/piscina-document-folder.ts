@@ -17,6 +17,8 @@ interface PiscinaDocumentFolderOptions {
   readonly maxCalls?: number;
   /** Memory one document may take; beyond it its call fails, not the server. */
   readonly maxHeapMegabytes?: number;
+  /** Time one document may take once a thread has begun with it; then the thread is ended, and the call fails. */
+  readonly maxFoldMs?: number;
 }
 
 /** One is busy with a large document while the other answers for small ones. */
@@ -25,6 +27,10 @@ const MAX_THREADS = 2;
 const MAX_CALLS = 128;
 /** A Yjs document takes about 12 times the size of its update: enough for one of 160 MB. */
 const MAX_HEAP_MEGABYTES = 2_048;
+/** Yjs deletes shared types inside each other by recursion: enough for 50,000 levels, where the usual stack ends at 4,000. */
+const STACK_MEGABYTES = 64;
+/** A document takes a second or two per million characters; one that takes longer than this is built to. */
+const MAX_FOLD_MS = 60_000;
 const IDLE_THREAD_MS = 30_000;
 const RETRY_AFTER_MS = 500;
 /** Where cores are short, those who type come first; folding still gets about a tenth of one. */
@@ -55,7 +61,10 @@ export class PiscinaDocumentFolder implements DocumentFolder {
       maxThreads: this.#options.maxThreads ?? MAX_THREADS,
       idleTimeout: IDLE_THREAD_MS,
       niceIncrement: NICE_INCREMENT,
-      resourceLimits: { maxOldGenerationSizeMb: this.#options.maxHeapMegabytes ?? MAX_HEAP_MEGABYTES },
+      resourceLimits: {
+        maxOldGenerationSizeMb: this.#options.maxHeapMegabytes ?? MAX_HEAP_MEGABYTES,
+        stackSizeMb: STACK_MEGABYTES,
+      },
     });
   }
 
@@ -88,15 +97,23 @@ export class PiscinaDocumentFolder implements DocumentFolder {
 
   async #fold<Answer extends string | Uint8Array>(source: FoldSource, question: Question): Promise<Answer> {
     const { port1: own, port2: port } = new MessageChannel();
-    const folding = this.#run<Folded<Answer>>('fold', { port, question }, [port]);
+    const deadline = new AbortController();
+    const folding = this.#run<Folded<Answer>>('fold', { port, question }, [port], deadline.signal);
+    let overdue: NodeJS.Timeout | undefined;
+    own.once('message', () => {
+      overdue = setTimeout(() => deadline.abort(), this.#options.maxFoldMs ?? MAX_FOLD_MS);
+    });
     try {
       // The first to fail says why: a source that fails ends the worker's task through the port, a dead worker ends the feeding.
-      const [{ answer, invalidOperations }] = await Promise.all([folding, feed(own, source)]);
+      const [{ answer, invalidOperations, givenUp }] = await Promise.all([folding, feed(own, source)]);
+      const { log } = this.#options;
       if (invalidOperations > 0)
-        this.#options.log.debug({ invalidOperations }, 'operations that are no Yjs updates were passed over');
+        log.debug({ invalidOperations }, 'operations that are no Yjs updates were passed over');
+      if (givenUp > 0) log.warn({ givenUp }, 'too much waits for what has not come; the oldest of it was left out');
       this.#invalidOperations += invalidOperations;
       return answer;
     } finally {
+      clearTimeout(overdue);
       own.close();
     }
   }
@@ -105,6 +122,7 @@ export class PiscinaDocumentFolder implements DocumentFolder {
     name: 'fold' | 'difference',
     task: unknown,
     transferList: Array<MessagePort | ArrayBuffer>,
+    signal: AbortSignal | null = null,
   ): Promise<Answer> {
     const pool = this.#pool;
     if (!pool) throw new FlowError('DRAINING');
@@ -114,7 +132,7 @@ export class PiscinaDocumentFolder implements DocumentFolder {
     this.#calls += 1;
     try {
       // The worker's functions are typed in its file; a message between threads has no type.
-      return (await pool.run(task, { name, transferList })) as Answer;
+      return (await pool.run(task, { name, transferList, signal })) as Answer;
     } catch (fault) {
       throw toFlowError(fault);
     } finally {

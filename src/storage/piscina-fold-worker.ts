@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import * as Y from 'yjs';
+import { Waiting } from './piscina-fold-waiting';
 import { jsonOf, textOf } from './yjs-fields';
 
 /** What is asked of a folded document. */
@@ -18,6 +19,8 @@ export type FoldMessage =
 export interface Folded<Answer> {
   readonly answer: Answer;
   readonly invalidOperations: number;
+  /** Parts of updates that wait for what has not come, and are left out because too much waits. */
+  readonly givenUp: number;
 }
 
 export interface Difference {
@@ -34,15 +37,20 @@ export async function fold({
   question: Question;
 }): Promise<Folded<Uint8Array | string>> {
   const doc = new Y.Doc({ gc: true });
+  const waiting = new Waiting();
   let invalidOperations = 0;
   for (;;) {
     const message = await demand(port);
     if (message.kind === 'end') break;
-    if (message.kind === 'snapshot') Y.applyUpdate(doc, message.update);
-    else invalidOperations += applyAll(doc, message.batches);
+    if (message.kind === 'operations') invalidOperations += applyAll(doc, message.batches, waiting);
+    else {
+      Y.applyUpdate(doc, message.update);
+      waiting.take(doc);
+    }
   }
   port.close();
-  return { answer: answerTo(question, doc), invalidOperations };
+  waiting.restore(doc);
+  return { answer: answerTo(question, doc), invalidOperations, givenUp: waiting.givenUp };
 }
 
 /** Null: the state vector is none. */
@@ -71,7 +79,7 @@ function demand(port: MessagePort): Promise<FoldMessage> {
 }
 
 /** One transaction for all: cleaning up after each update would cost more than the updates. Answers how many were none. */
-function applyAll(doc: Y.Doc, batches: string): number {
+function applyAll(doc: Y.Doc, batches: string, waiting: Waiting): number {
   let invalid = 0;
   doc.transact(() => {
     for (const operation of (JSON.parse(batches) as readonly unknown[]).flat()) {
@@ -81,7 +89,9 @@ function applyAll(doc: Y.Doc, batches: string): number {
       } catch {
         invalid += 1;
       }
+      waiting.take(doc);
     }
+    waiting.retry(doc);
   });
   return invalid;
 }
