@@ -111,6 +111,7 @@ export function createFlowContainer(given: Given) {
           httpServer: given.httpServer,
           path: given.socketPath,
           maxBatchBytes: config.maxBatchBytes,
+          handshakeMs: config.handshakeTimeoutMs,
           allowedOrigins: config.allowedOrigins,
           phase: given.phase,
         }),
