@@ -50,9 +50,10 @@ const SUBDOCUMENT_OPTIONS = ['gc', 'autoLoad', 'meta'];
  * Refuses what no Yjs client writes (BAD_REQUEST): what is cut off or goes on behind its end, numbers beyond any document, a replica
  * that refers to what it has yet to write, unknown kinds of content, and values that could change a prototype or end a reader's
  * stack. Too many parts are TOO_LARGE. One pass over the bytes; nothing is allocated because the update says that there is much.
+ * Answers how many parts it has: structs and deleted ranges.
  */
-export function demandYjsUpdate(update: Uint8Array, what: string): void {
-  new Scan(update, what).run();
+export function demandYjsUpdate(update: Uint8Array, what: string): number {
+  return new Scan(update, what).run();
 }
 
 /** The first version of Yjs's update format: structs by replica, then deleted ranges by replica. */
@@ -72,7 +73,7 @@ class Scan {
     this.#what = what;
   }
 
-  run(): void {
+  run(): number {
     const replicas = this.#count(4);
     const seen = new Set<number>();
     for (let index = 0; index < replicas; index += 1) {
@@ -86,6 +87,7 @@ class Scan {
     if (this.#at !== this.#bytes.length) this.#refuse('goes on behind its end');
     if (this.#nesting.isDeeperThan(MAX_TYPE_DEPTH))
       this.#refuse(`nests shared types deeper than ${MAX_TYPE_DEPTH} levels`);
+    return this.#parts;
   }
 
   #structs(count: number, client: number): void {

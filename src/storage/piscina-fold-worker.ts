@@ -7,13 +7,17 @@ import { jsonOf, textOf } from './yjs-fields';
 export type Question =
   | { readonly as: 'update' }
   | { readonly as: 'text'; readonly field: string }
-  | { readonly as: 'json'; readonly field: string };
+  | { readonly as: 'json'; readonly field: string }
+  /** Whether all of the trial could be applied. */
+  | { readonly as: 'trial' };
 
 /** One message per demand: the worker posts `null` on the port whenever it is ready for the next. */
 export type FoldMessage =
   | { readonly kind: 'snapshot'; readonly update: Uint8Array }
   /** A JSON array of batches, each an array of base64 Yjs updates. */
   | { readonly kind: 'operations'; readonly batches: string }
+  /** The same, but whatever is wrong with one of these is the answer. */
+  | { readonly kind: 'trial'; readonly batches: string }
   | { readonly kind: 'end' };
 
 export interface Folded<Answer> {
@@ -35,14 +39,16 @@ export async function fold({
 }: {
   port: MessagePort;
   question: Question;
-}): Promise<Folded<Uint8Array | string>> {
+}): Promise<Folded<Uint8Array | string | boolean>> {
   const doc = new Y.Doc({ gc: true });
   const waiting = new Waiting();
   let invalidOperations = 0;
+  let invalidInTrial = 0;
   for (;;) {
     const message = await demand(port);
     if (message.kind === 'end') break;
-    if (message.kind === 'operations') invalidOperations += applyAll(doc, message.batches, waiting);
+    if (message.kind === 'trial') invalidInTrial += applyAll(doc, message.batches, waiting);
+    else if (message.kind === 'operations') invalidOperations += applyAll(doc, message.batches, waiting);
     else {
       Y.applyUpdate(doc, message.update);
       waiting.take(doc);
@@ -50,7 +56,8 @@ export async function fold({
   }
   port.close();
   waiting.restore(doc);
-  return { answer: answerTo(question, doc), invalidOperations, givenUp: waiting.givenUp };
+  const answer = question.as === 'trial' ? invalidInTrial === 0 : answerTo(question, doc);
+  return { answer, invalidOperations, givenUp: waiting.givenUp };
 }
 
 /** Null: the state vector is none. */
@@ -96,7 +103,7 @@ function applyAll(doc: Y.Doc, batches: string, waiting: Waiting): number {
   return invalid;
 }
 
-function answerTo(question: Question, doc: Y.Doc): Uint8Array | string {
+function answerTo(question: Exclude<Question, { as: 'trial' }>, doc: Y.Doc): Uint8Array | string {
   switch (question.as) {
     case 'update':
       return Y.encodeStateAsUpdate(doc);

@@ -521,4 +521,37 @@ describe('what was accepted but is hostile', () => {
       await small.stop();
     }
   });
+
+  describe('is tried out before', () => {
+    /** Every character goes between the beginning and a later place: Yjs looks at all that was put there before. */
+    const slow = (count: number): Uint8Array =>
+      ofOne(text('x'.repeat(count)), ...Array.from({ length: count }, (_, at) => text('y', { rightOrigin: [5, at] })));
+    const batch = (...updates: Uint8Array[]): string => JSON.stringify(updates.map(base64));
+
+    test('what can be applied in good time passes, and changes nothing', async () => {
+      const { updates } = recorded((doc) => {
+        for (let at = 0; at < 3_000; at += 1) doc.getText('content').insert(at % 2 === 0 ? 0 : at, 'word ');
+      });
+      await folder.tryOut(hostile(...sound), batch(Y.mergeUpdates(updates.slice(0, 32)), ...updates.slice(32)));
+      expect(textOf(await folder.toUpdate(hostile(...sound)))).toBe('sound');
+    });
+
+    test('what would bring every reader to a standstill is refused', async () => {
+      const startedAt = performance.now();
+      await expect(folder.tryOut(hostile(...sound), batch(slow(10_000)))).rejects.toMatchObject({
+        code: 'BAD_REQUEST',
+      });
+      // Applied to its end it takes more than a minute.
+      expect(performance.now() - startedAt).toBeLessThan(15_000);
+      expect(textOf(await folder.toUpdate(hostile(...sound)))).toBe('sound');
+    });
+
+    test('so is what Yjs throws at, on this document', async () => {
+      const operations = batch(ofOne(text('0123456789')));
+      await folder.tryOut(hostile(...sound), operations);
+      await expect(folder.tryOut(hostile(ofOne(collected(5))), operations)).rejects.toMatchObject({
+        code: 'BAD_REQUEST',
+      });
+    });
+  });
 });

@@ -66,6 +66,20 @@ class Editors {
   }
 }
 
+/** Compiled code, caches and the document itself grow to some ten megabytes. */
+const MAX_GROWTH_MEGABYTES = 300;
+
+export function expectUnharmed({ faults, answers, acts, residentMegabytes, strokes }: FuzzReport): void {
+  expect(faults).toEqual([]);
+  expect(answers.refused['INTERNAL']).toBeUndefined();
+  expect(answers.silent).toBe(0);
+  expect(residentMegabytes.after - residentMegabytes.before).toBeLessThan(MAX_GROWTH_MEGABYTES);
+  // The control: all of it was done, and met every kind of answer.
+  expect(strokes).toBeGreaterThan(100);
+  expect(Math.min(...Object.values(acts))).toBeGreaterThan(100);
+  expect(Math.min(answers.ok, answers.cutOff, answers.refused['BAD_REQUEST'] ?? 0)).toBeGreaterThan(100);
+}
+
 /** Does hostile things to a running server, and says what came of it. Fails where others were affected. */
 export async function fuzz(processes: Processes, seed: number, count: number): Promise<FuzzReport> {
   const documents = await processes.directory();
