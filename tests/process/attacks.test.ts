@@ -72,7 +72,7 @@ async function demandServing({ url }: ServerProcess): Promise<void> {
 /** Files and sockets that a process has open. */
 const descriptorsOf = async (pid: number): Promise<number> => (await readdir(`/proc/${pid}/fd`)).length;
 
-describe('who does not say in time what they want is ended', () => {
+describe('[DL10] who does not say in time what they want is ended', () => {
   test.each([
     ['a request whose headers never end', `GET /health HTTP/1.1\r\n${HOST}`, 'X'],
     ['an upgrade whose headers never end', upgrade(SOCKET_PATH), 'X'],
@@ -147,7 +147,7 @@ describe('who does not say in time what they want is ended', () => {
   });
 });
 
-test('headers of more than 16 KiB are answered with 431', async () => {
+test('[DL10] headers of more than 16 KiB are answered with 431', async () => {
   const server = await start();
   const large = new Tcp(server);
   large.socket.write(`GET /health HTTP/1.1\r\n${HOST}X-Large: ${'x'.repeat(20_000)}\r\n\r\n`);
@@ -160,7 +160,7 @@ test('headers of more than 16 KiB are answered with 431', async () => {
   await demandServing(server);
 });
 
-test('who asks for much and never reads is ended', async () => {
+test('[DL10] who asks for much and never reads is ended', async () => {
   const server = await start();
   const editor = await WireClient.connect(server.url, { user: 'ada' });
   await editor.demand('session:create', { sessionId: 'long', format: 'json' });
@@ -176,11 +176,12 @@ test('who asks for much and never reads is ended', async () => {
   deaf.socket.write(`GET /api/sessions/long/document HTTP/1.1\r\n${HOST}Authorization: Bearer ada\r\n\r\n`);
   // A paused reader does not hear that the other side is gone, so the server's side is looked at.
   await eventually('it is answered', async () => (await descriptorsOf(server.pid)) > before, CLOSED_WITHIN_MS);
-  await eventually('it is ended', async () => (await descriptorsOf(server.pid)) <= before, CLOSED_WITHIN_MS);
+  // Node counts a standstill anew with every byte that the system still takes.
+  await eventually('it is ended', async () => (await descriptorsOf(server.pid)) <= before, 3 * CLOSED_WITHIN_MS);
   await demandServing(server);
-});
+}, 120_000);
 
-test('2,000 connections that never say who they are: others are served meanwhile, and then all are gone', async () => {
+test('[DL10] 2,000 connections that never say who they are: others are served meanwhile, and then all are gone', async () => {
   const server = await start();
   await demandServing(server);
   const before = await descriptorsOf(server.pid);
