@@ -91,7 +91,7 @@ export function createFlowContainer(given: Given) {
     .register({
       store: asFunction(chooseStore).singleton(),
       folder: asFunction(
-        ({ log }: Pick<Cradle, 'log'>): DocumentFolder => new PiscinaDocumentFolder({ log }),
+        ({ log, clock }: Pick<Cradle, 'log' | 'clock'>): DocumentFolder => new PiscinaDocumentFolder({ log, clock }),
       ).singleton(),
       redis: asFunction(connectionsToRedis).singleton(),
       redisKeys: asFunction(({ config }: Pick<Cradle, 'config'>) => new RedisKeys(config.redis.keyPrefix)).singleton(),

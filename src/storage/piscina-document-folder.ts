@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import { systemClock, type Clock } from '../lib/clock';
 import { toFlowError } from '../lib/faults';
 import type { Logger } from '../lib/logger';
 import { FlowError } from '../protocol/errors';
@@ -11,6 +12,7 @@ import type { Difference, Folded, Question } from './piscina-fold-worker';
 
 interface PiscinaDocumentFolderOptions {
   readonly log: Logger;
+  readonly clock?: Clock;
   /** Documents folded at the same time, each on its own thread. */
   readonly maxThreads?: number;
   /** Calls that may be under way or wait; more are refused. */
@@ -109,8 +111,8 @@ export class PiscinaDocumentFolder implements DocumentFolder {
     trial?: string,
   ): Promise<Answer> {
     const { port1: own, port2: port } = new MessageChannel();
-    const { log, maxFoldMs = MAX_FOLD_MS, maxTrialMs = MAX_TRIAL_MS } = this.#options;
-    const deadline = new Deadline(own, maxFoldMs);
+    const { log, clock = systemClock, maxFoldMs = MAX_FOLD_MS, maxTrialMs = MAX_TRIAL_MS } = this.#options;
+    const deadline = new Deadline(clock, own, maxFoldMs);
     const folding = this.#run<Folded<Answer>>('fold', { port, question }, [port], deadline.signal);
     const feeding = feed(own, source, trial, () => deadline.startAgain(maxTrialMs));
     try {
@@ -160,11 +162,13 @@ export class PiscinaDocumentFolder implements DocumentFolder {
 
 /** Time that runs from a thread's first sign of life. */
 class Deadline {
+  readonly #clock: Clock;
   readonly #controller = new AbortController();
-  #timer: NodeJS.Timeout | undefined;
+  #cancel: (() => void) | undefined;
   isRestarted = false;
 
-  constructor(port: MessagePort, delayMs: number) {
+  constructor(clock: Clock, port: MessagePort, delayMs: number) {
+    this.#clock = clock;
     port.once('message', () => this.#start(delayMs));
   }
 
@@ -178,12 +182,12 @@ class Deadline {
   }
 
   clear(): void {
-    clearTimeout(this.#timer);
+    this.#cancel?.();
   }
 
   #start(delayMs: number): void {
     this.clear();
-    this.#timer = setTimeout(() => this.#controller.abort(), delayMs);
+    this.#cancel = this.#clock.after(delayMs, () => this.#controller.abort());
   }
 }
 

@@ -46,8 +46,10 @@ class Tcp {
     });
   }
 
-  async closed(): Promise<void> {
+  /** Once the server has ended it. */
+  async isEnded(): Promise<true> {
     await eventually('the server has ended the connection', () => this.isClosed, CLOSED_WITHIN_MS);
+    return true;
   }
 }
 
@@ -57,7 +59,7 @@ const upgrade = (path: string): string =>
 const SOCKET_PATH = '/socket.io/?EIO=4&transport=websocket';
 
 /** Others are served as if nothing were. */
-async function demandServing({ url }: ServerProcess): Promise<void> {
+async function expectServing({ url }: ServerProcess): Promise<void> {
   const editor = await WireClient.connect(url, { user: 'ada' });
   const { session } = await editor.demand('session:create', { format: 'json' });
   const { sessionId } = session;
@@ -82,8 +84,8 @@ describe('[DL10] who does not say in time what they want is ended', () => {
     const slow = new Tcp(server);
     slow.socket.write(beginning);
     const trickle = setInterval(() => slow.socket.writable && slow.socket.write(byte), 50);
-    await demandServing(server);
-    await slow.closed();
+    await expectServing(server);
+    expect(await slow.isEnded()).toBe(true);
     clearInterval(trickle);
     expect(slow.heard).toMatch(/^(HTTP\/1\.1 408 .*)?/);
   });
@@ -95,14 +97,14 @@ describe('[DL10] who does not say in time what they want is ended', () => {
       `POST /api/sessions HTTP/1.1\r\n${HOST}Authorization: Bearer mallory\r\nContent-Type: application/json\r\nContent-Length: 9000\r\n\r\n{`,
     );
     const trickle = setInterval(() => slow.socket.writable && slow.socket.write(' '), 50);
-    await demandServing(server);
-    await slow.closed();
+    await expectServing(server);
+    expect(await slow.isEnded()).toBe(true);
     clearInterval(trickle);
   });
 
   test('a connection that says nothing at all', async () => {
     const silent = new Tcp(await start());
-    await silent.closed();
+    expect(await silent.isEnded()).toBe(true);
   });
 
   test('a WebSocket that does not say who it is; and one that was refused', async () => {
@@ -116,8 +118,8 @@ describe('[DL10] who does not say in time what they want is ended', () => {
     refused.send('40{"token":7}');
     const [code] = (await once(refused, 'close', { signal: AbortSignal.timeout(CLOSED_WITHIN_MS) })) as [number];
     expect(code).toBeGreaterThanOrEqual(1_000);
-    await silent.closed();
-    await demandServing(server);
+    expect(await silent.isEnded()).toBe(true);
+    await expectServing(server);
   });
 
   test('a WebSocket that has said who it is, and leaves the namespace', async () => {
@@ -129,7 +131,8 @@ describe('[DL10] who does not say in time what they want is ended', () => {
     left.on('message', (bytes: Buffer) => {
       if (bytes.toString().startsWith('40')) left.send('41');
     });
-    await once(left, 'close', { signal: AbortSignal.timeout(CLOSED_WITHIN_MS) });
+    const [code] = (await once(left, 'close', { signal: AbortSignal.timeout(CLOSED_WITHIN_MS) })) as [number];
+    expect(code).toBeGreaterThanOrEqual(1_000);
   });
 
   test.each([
@@ -142,8 +145,8 @@ describe('[DL10] who does not say in time what they want is ended', () => {
     const server = await start();
     const half = new Tcp(server);
     half.socket.end(bytes);
-    await half.closed();
-    await demandServing(server);
+    expect(await half.isEnded()).toBe(true);
+    await expectServing(server);
   });
 });
 
@@ -151,13 +154,13 @@ test('[DL10] headers of more than 16 KiB are answered with 431', async () => {
   const server = await start();
   const large = new Tcp(server);
   large.socket.write(`GET /health HTTP/1.1\r\n${HOST}X-Large: ${'x'.repeat(20_000)}\r\n\r\n`);
-  await large.closed();
+  expect(await large.isEnded()).toBe(true);
   expect(large.heard).toMatch(/^HTTP\/1\.1 431 /);
   const upgrading = new Tcp(server);
   upgrading.socket.write(`${upgrade(SOCKET_PATH)}X-Large: ${'x'.repeat(20_000)}\r\n\r\n`);
-  await upgrading.closed();
+  expect(await upgrading.isEnded()).toBe(true);
   expect(upgrading.heard).not.toMatch(/ 101 /);
-  await demandServing(server);
+  await expectServing(server);
 });
 
 test('[DL10] who asks for much and never reads is ended', async () => {
@@ -178,12 +181,13 @@ test('[DL10] who asks for much and never reads is ended', async () => {
   await eventually('it is answered', async () => (await descriptorsOf(server.pid)) > before, CLOSED_WITHIN_MS);
   // Node counts a standstill anew with every byte that the system still takes.
   await eventually('it is ended', async () => (await descriptorsOf(server.pid)) <= before, 3 * CLOSED_WITHIN_MS);
-  await demandServing(server);
+  expect(deaf.heard).toBe('');
+  await expectServing(server);
 }, 120_000);
 
 test('[DL10] 2,000 connections that never say who they are: others are served meanwhile, and then all are gone', async () => {
   const server = await start();
-  await demandServing(server);
+  await expectServing(server);
   const before = await descriptorsOf(server.pid);
   const silent = Array.from({ length: 1_000 }, () => new Tcp(server));
   const webSockets = Array.from({ length: 1_000 }, () => {
@@ -192,7 +196,7 @@ test('[DL10] 2,000 connections that never say who they are: others are served me
     return webSocket;
   });
   const startedAt = performance.now();
-  await demandServing(server);
+  await expectServing(server);
   // Generous: it is to be served, not to be kept waiting until all those are gone.
   expect(performance.now() - startedAt).toBeLessThan(10_000);
   await eventually(
@@ -206,6 +210,6 @@ test('[DL10] 2,000 connections that never say who they are: others are served me
     async () => (await descriptorsOf(server.pid)) < before + 50,
     CLOSED_WITHIN_MS,
   );
-  await demandServing(server);
+  await expectServing(server);
   expect((await server.end('SIGTERM')).code).toBe(0);
 }, 120_000);
