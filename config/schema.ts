@@ -191,6 +191,9 @@ export const settings = z.object({
     'A snapshot is due after this many entries; under load it is made later.',
   ),
   snapshotBytes: bytes(262_144).describe('The same in bytes; whichever is reached first.'),
+  handshakeTimeoutMs: milliseconds(10_000).describe(
+    'Time a connection has to say what it wants: the head of a request, the upgrade to a WebSocket, and then who it is.',
+  ),
   awarenessIntervalMs: milliseconds(50, 0).describe('A session sends at most one awareness frame per this time.'),
   awarenessBytesPerSecond: bytes(65_536, 1_024).describe('Awareness one connection receives at most.'),
 

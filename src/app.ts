@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import express from 'express';
 import type { Config } from '../config/load-config';
 import { createFlow, type FlowOptions, type StopReport } from './flow';
+import { endStalled, httpLimits } from './lib/http-limits';
 import { listen, type Listening } from './lib/listen';
 import { createLogger, type Logger } from './lib/logger';
 import { faultCode } from './lib/system-faults';
@@ -22,7 +23,8 @@ export function createApp(
   const log = options.log ?? createLogger({ level: config.logLevel, instanceId: config.instanceId });
   const web = express();
   web.disable('x-powered-by');
-  const httpServer = createServer(web);
+  const httpServer = createServer(httpLimits(config.handshakeTimeoutMs), web);
+  endStalled(httpServer, config.handshakeTimeoutMs);
   const flow = createFlow({ ...options, httpServer, config, log });
   web.use(flow.router);
   let listening: Listening | undefined;

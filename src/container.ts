@@ -127,7 +127,7 @@ export function createFlowContainer(given: Given) {
       ).singleton(),
       authentication: asFunction(makeAuthentication).singleton(),
       folder: asFunction(
-        ({ log }: Pick<Cradle, 'log'>): DocumentFolder => new PiscinaDocumentFolder({ log }),
+        ({ log, clock }: Pick<Cradle, 'log' | 'clock'>): DocumentFolder => new PiscinaDocumentFolder({ log, clock }),
       ).singleton(),
       redis: asFunction(connectionsToRedis).singleton(),
       redisKeys: asFunction(({ config }: Pick<Cradle, 'config'>) => new RedisKeys(config.redis.keyPrefix)).singleton(),
@@ -147,6 +147,7 @@ export function createFlowContainer(given: Given) {
           httpServer: given.httpServer,
           path: given.socketPath,
           maxBatchBytes: config.maxBatchBytes,
+          handshakeMs: config.handshakeTimeoutMs,
           allowedOrigins: config.allowedOrigins,
           phase: given.phase,
         }),

@@ -5,6 +5,7 @@ import { JsonText } from '../protocol/json-text';
 import type { Announcements, AwarenessStates, Participant, Requests } from '../protocol/schemas';
 import type { Participants } from '../sessions/participants';
 import { Awareness } from './awareness';
+import { AwarenessOwners } from './awareness-owners';
 import { Members } from './members';
 import type { Member } from './neighbour-messages';
 import { Neighbours } from './neighbours';
@@ -27,6 +28,7 @@ interface CompanyListener {
 export class Company {
   readonly #members: Members;
   readonly #awareness: Awareness;
+  readonly #awarenessOwners = new AwarenessOwners();
   readonly #neighbours: Neighbours;
   #comings = 0;
 
@@ -38,6 +40,7 @@ export class Company {
       onChanged: (connectionId) => this.#neighbours.memberChanged(connectionId),
       onGone: (connectionId) => {
         this.#awareness.leave(connectionId);
+        this.#awarenessOwners.leave(connectionId);
         listener.onGone(connectionId);
         this.#endIfEmpty();
       },
@@ -115,7 +118,9 @@ export class Company {
   }
 
   point(connectionId: string, request: Requests['awareness:update']): void {
-    this.#awareness.update(this.#members.get(connectionId), request);
+    const member = this.#members.get(connectionId);
+    this.#awarenessOwners.claim(member, request.awarenessId);
+    this.#awareness.update(member, request);
   }
 
   /** Every third of a lease. `isShared`: there are participants of other instances. */

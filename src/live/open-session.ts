@@ -4,7 +4,7 @@ import type { Logger } from '../lib/logger';
 import type { HotLog } from '../ordering/event-ordering';
 import type { Entry } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
-import type { Mark, Position } from '../protocol/positions';
+import { GENESIS, type Mark, type Position } from '../protocol/positions';
 import type { ClientCredentials, Replies, Requests, Role, SessionInfo } from '../protocol/schemas';
 import { Admission } from './admission';
 import { Audience } from './audience';
@@ -18,6 +18,7 @@ import { encodeJsonValue } from './operations';
 import { demandWriter, Placement, type Speaker } from './placement';
 import { SavedPosition } from './saved-position';
 import { SessionSaving } from './session-saving';
+import { Trials } from './trials';
 import { demandOpen, drained, type ClosedReason, type SessionState } from './session-state';
 
 /** What becomes of an open session concerns whoever keeps the open sessions. */
@@ -83,7 +84,8 @@ export class OpenSession implements FeedListener {
     this.#saved = new SavedPosition(start.saved);
     this.#admission = new Admission(sessionId, services, this.#feed, this.#history, this.#saved);
     const demandAccepting = (): void => demandOpen(this.#state);
-    this.#placement = new Placement(info, services, this.#feed, this.#admission, demandAccepting);
+    const trials = new Trials((operations) => this.#tryOut(operations));
+    this.#placement = new Placement(info, services, this.#feed, this.#admission, trials, demandAccepting);
     this.saving = new SessionSaving(sessionId, services, this.#feed, this.#log, this);
     this.#audience = new Audience(sessionId, services, this.#history, start);
     this.#idleSince = clock.monotonic();
@@ -223,6 +225,14 @@ export class OpenSession implements FeedListener {
   /** The same for a client without a connection. */
   submitAs(speaker: Speaker, request: Requests['operation:submit']): Promise<Replies['operation:submit']> {
     return this.#placement.place(speaker, request);
+  }
+
+  /** On the document as it is now; whatever is ordered meanwhile changes little of what it costs. */
+  async #tryOut(operations: string): Promise<void> {
+    const { snapshots, folder } = this.#services;
+    const snapshot = await snapshots.latest(this.sessionId);
+    const entries = this.entriesAfter(snapshot?.at ?? GENESIS);
+    await folder.tryOut({ snapshot: snapshot?.payload ?? null, entries }, operations);
   }
 
   /** Keeps a client's snapshot of a format the server does not understand (ST9). */

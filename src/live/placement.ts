@@ -7,6 +7,7 @@ import { notDelivered, RETRY_AFTER_MS, type Admission } from './admission';
 import type { Feed } from './feed';
 import { encodeOperations, type OperationLimits } from './operations';
 import type { Saver } from './saver';
+import type { Trials } from './trials';
 
 interface PlacementServices {
   readonly ordering: EventOrdering;
@@ -30,6 +31,7 @@ export class Placement {
   readonly #services: PlacementServices;
   readonly #feed: Feed;
   readonly #admission: Admission;
+  readonly #trials: Trials;
   readonly #demandOpen: () => void;
 
   constructor(
@@ -37,6 +39,7 @@ export class Placement {
     services: PlacementServices,
     feed: Feed,
     admission: Admission,
+    trials: Trials,
     demandOpen: () => void,
   ) {
     this.#sessionId = sessionId;
@@ -44,6 +47,7 @@ export class Placement {
     this.#services = services;
     this.#feed = feed;
     this.#admission = admission;
+    this.#trials = trials;
     this.#demandOpen = demandOpen;
   }
 
@@ -55,7 +59,13 @@ export class Placement {
     demandWriter(role);
     const { clock, telemetry, limits, saver, ordering } = this.#services;
     const startedAt = clock.monotonic();
-    const text = encodeOperations(this.#format, operations, limits);
+    const batch = encodeOperations(this.#format, operations, limits);
+    const { text } = batch;
+    const trial = this.#trials.of(clientId, batch);
+    if (trial) {
+      await trial;
+      this.#demandOpen();
+    }
     if (saver.unsavedBytes + text.length > limits.maxUnsavedBytes) {
       throw new FlowError('STORE_UNAVAILABLE', 'Too much is waiting for the store.', { retryAfterMs: RETRY_AFTER_MS });
     }

@@ -26,6 +26,14 @@ const RECONNECT_SPREAD = { fromMs: 200, toMs: 2_000 };
 
 /** A client that is there answers the goodbye in a round trip; one that has stopped reading never does. */
 const GOODBYE_MS = 500;
+/** A connection that was closed here is given so long to read what was written before, and to say goodbye. */
+const CLOSING_MS = 2_000;
+
+/** What Engine.IO's untyped event brings. */
+interface EngineConnection {
+  readonly transport: object;
+  once(event: 'close', run: () => void): unknown;
+}
 
 interface SocketEdgeOptions {
   readonly io: Server;
@@ -64,12 +72,19 @@ export class SocketEdge {
   }
 
   start(): void {
-    const { io } = this.#options;
-    io.engine.on('connection', (conn: { readonly transport: object }) => {
+    const { io, clock } = this.#options;
+    io.engine.on('connection', (conn: EngineConnection) => {
       const webSocket = webSocketOf(conn);
       if (!webSocket) return;
       this.#webSockets.add(webSocket);
-      webSocket.once('close', () => this.#webSockets.delete(webSocket));
+      let cancel = (): void => {};
+      conn.once('close', () => {
+        if (this.#webSockets.has(webSocket)) cancel = clock.after(CLOSING_MS, () => webSocket.terminate());
+      });
+      webSocket.once('close', () => {
+        cancel();
+        this.#webSockets.delete(webSocket);
+      });
     });
     io.use((socket, next) => {
       this.#authenticate(socket).then(
@@ -140,10 +155,12 @@ export class SocketEdge {
     serveSessions(connection, this.#options);
     serveOperations(connection, limits, sockets);
     serveAwareness(connection);
-    socket.on('disconnect', () => {
+    socket.on('disconnect', (reason) => {
       signIn.stop();
       this.#signIns.delete(socket.id);
       connection.end();
+      // Who has left is nobody any more, and must not stay for ever; a stock client closes then, too.
+      if (reason === 'client namespace disconnect') socket.conn.close();
     });
     const { expiresAt, expiresInMs } = signIn.expiry;
     if (expiresAt !== undefined && expiresInMs !== undefined) {

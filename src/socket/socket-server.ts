@@ -3,8 +3,6 @@ import { Server } from 'socket.io';
 import { isOriginAllowed } from '../lib/origin';
 import { textParser } from './text-parser';
 
-/** Who has not finished the handshake by then is no client. */
-const CONNECT_TIMEOUT_MS = 10_000;
 /**
  * A connection that answers no ping for so long is dead. The answer waits behind what the client is sending: one operation at its
  * limit, 1 MiB, takes 35 seconds on a slow line (30 kB/s), and a shorter time-out would cut it off again and again.
@@ -21,10 +19,12 @@ export function createSocketServer(options: {
   httpServer: HttpServer;
   path: string;
   maxBatchBytes: number;
+  /** Who has not said by then who they are is no client. */
+  handshakeMs: number;
   allowedOrigins: readonly string[];
   phase: () => 'starting' | 'ready' | 'draining';
 }): Server {
-  const { httpServer, path, maxBatchBytes, allowedOrigins, phase } = options;
+  const { httpServer, path, maxBatchBytes, handshakeMs, allowedOrigins, phase } = options;
   return new Server(httpServer, {
     path,
     transports: ['websocket'],
@@ -34,7 +34,7 @@ export function createSocketServer(options: {
     perMessageDeflate: false,
     httpCompression: false,
     cleanupEmptyChildNamespaces: true,
-    connectTimeout: CONNECT_TIMEOUT_MS,
+    connectTimeout: handshakeMs,
     pingInterval: PING.intervalMs,
     pingTimeout: PING.timeoutMs,
     maxHttpBufferSize: maxBatchBytes * FRAME_ALLOWANCE,

@@ -21,6 +21,12 @@ export interface DocumentFolder {
   /** JSON text of the shared type `field`, whichever type it is; an XmlFragment as nested `{ type, attrs, content }`. */
   toJson(source: FoldSource, field: string): Promise<string>;
 
+  /**
+   * Applies operations (a JSON array of base64 Yjs updates) to the document, and forgets it again. Rejects with BAD_REQUEST when that
+   * fails or takes so long that it would bring every reader to a standstill.
+   */
+  tryOut(source: FoldSource, operations: string): Promise<void>;
+
   /** What a reader with `stateVector` lacks of a snapshot, and the snapshot's own state vector. */
   difference(
     snapshot: Uint8Array,

@@ -2,21 +2,27 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import { systemClock, type Clock } from '../lib/clock';
 import { toFlowError } from '../lib/faults';
 import type { Logger } from '../lib/logger';
-import type { Entry } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
 import type { DocumentFolder, FoldSource } from './document-folder';
-import type { Difference, FoldMessage, Folded, Question } from './piscina-fold-worker';
+import { feed } from './piscina-fold-feed';
+import type { Difference, Folded, Question } from './piscina-fold-worker';
 
 interface PiscinaDocumentFolderOptions {
   readonly log: Logger;
+  readonly clock?: Clock;
   /** Documents folded at the same time, each on its own thread. */
   readonly maxThreads?: number;
   /** Calls that may be under way or wait; more are refused. */
   readonly maxCalls?: number;
   /** Memory one document may take; beyond it its call fails, not the server. */
   readonly maxHeapMegabytes?: number;
+  /** Time one document may take once a thread has begun with it; then the thread is ended, and the call fails. */
+  readonly maxFoldMs?: number;
+  /** The same for what is tried out on it. */
+  readonly maxTrialMs?: number;
 }
 
 /** One is busy with a large document while the other answers for small ones. */
@@ -25,12 +31,16 @@ const MAX_THREADS = 2;
 const MAX_CALLS = 128;
 /** A Yjs document takes about 12 times the size of its update: enough for one of 160 MB. */
 const MAX_HEAP_MEGABYTES = 2_048;
+/** Yjs deletes shared types inside each other by recursion: enough for 50,000 levels, where the usual stack ends at 4,000. */
+const STACK_MEGABYTES = 64;
+/** A document takes a second or two per million characters; one that takes longer than this is built to. */
+const MAX_FOLD_MS = 60_000;
+/** 20,000 parts of real editing take a twentieth of a second; the rest is for a thread that the machine has no time for. */
+const MAX_TRIAL_MS = 3_000;
 const IDLE_THREAD_MS = 30_000;
 const RETRY_AFTER_MS = 500;
 /** Where cores are short, those who type come first; folding still gets about a tenth of one. */
 const NICE_INCREMENT = 10;
-/** Characters handed to a worker at once: less than a millisecond of the main thread. */
-const MESSAGE_CHARACTERS = 262_144;
 
 /** Folds documents in worker threads. A document goes to its worker page by page, the next one when the last is applied. */
 export class PiscinaDocumentFolder implements DocumentFolder {
@@ -55,7 +65,10 @@ export class PiscinaDocumentFolder implements DocumentFolder {
       maxThreads: this.#options.maxThreads ?? MAX_THREADS,
       idleTimeout: IDLE_THREAD_MS,
       niceIncrement: NICE_INCREMENT,
-      resourceLimits: { maxOldGenerationSizeMb: this.#options.maxHeapMegabytes ?? MAX_HEAP_MEGABYTES },
+      resourceLimits: {
+        maxOldGenerationSizeMb: this.#options.maxHeapMegabytes ?? MAX_HEAP_MEGABYTES,
+        stackSizeMb: STACK_MEGABYTES,
+      },
     });
   }
 
@@ -78,6 +91,11 @@ export class PiscinaDocumentFolder implements DocumentFolder {
     return this.#fold<string>(source, { as: 'json', field });
   }
 
+  async tryOut(source: FoldSource, operations: string): Promise<void> {
+    const isApplied = await this.#fold<boolean>(source, { as: 'trial' }, `[${operations}]`);
+    if (!isApplied) throw new FlowError('BAD_REQUEST', 'The operations cannot be applied to the document.');
+  }
+
   async difference(snapshot: Uint8Array, stateVector: Uint8Array): Promise<Difference> {
     // Exact copies: a view, such as a Buffer, would take everything it is a view of along.
     const task = { snapshot: new Uint8Array(snapshot), stateVector: new Uint8Array(stateVector) };
@@ -86,17 +104,35 @@ export class PiscinaDocumentFolder implements DocumentFolder {
     return answer;
   }
 
-  async #fold<Answer extends string | Uint8Array>(source: FoldSource, question: Question): Promise<Answer> {
+  /** `trial`: what is to be tried behind the source. */
+  async #fold<Answer extends string | Uint8Array | boolean>(
+    source: FoldSource,
+    question: Question,
+    trial?: string,
+  ): Promise<Answer> {
     const { port1: own, port2: port } = new MessageChannel();
-    const folding = this.#run<Folded<Answer>>('fold', { port, question }, [port]);
+    const { log, clock = systemClock, maxFoldMs = MAX_FOLD_MS, maxTrialMs = MAX_TRIAL_MS } = this.#options;
+    const deadline = new Deadline(clock, own, maxFoldMs);
+    const folding = this.#run<Folded<Answer>>('fold', { port, question }, [port], deadline.signal);
+    const feeding = feed(own, source, trial, () => deadline.startAgain(maxTrialMs));
     try {
       // The first to fail says why: a source that fails ends the worker's task through the port, a dead worker ends the feeding.
-      const [{ answer, invalidOperations }] = await Promise.all([folding, feed(own, source)]);
+      const [{ answer, invalidOperations, givenUp }] = await Promise.all([folding, feeding]);
       if (invalidOperations > 0)
-        this.#options.log.debug({ invalidOperations }, 'operations that are no Yjs updates were passed over');
+        log.debug({ invalidOperations }, 'operations that are no Yjs updates were passed over');
+      if (givenUp > 0) log.warn({ givenUp }, 'too much waits for what has not come; the oldest of it was left out');
       this.#invalidOperations += invalidOperations;
       return answer;
+    } catch (fault) {
+      if (!deadline.isRestarted || !deadline.signal.aborted) throw fault;
+      throw new FlowError(
+        'BAD_REQUEST',
+        `Applying the operations takes longer than ${maxTrialMs} ms.`,
+        {},
+        { cause: fault },
+      );
     } finally {
+      deadline.clear();
       own.close();
     }
   }
@@ -105,6 +141,7 @@ export class PiscinaDocumentFolder implements DocumentFolder {
     name: 'fold' | 'difference',
     task: unknown,
     transferList: Array<MessagePort | ArrayBuffer>,
+    signal: AbortSignal | null = null,
   ): Promise<Answer> {
     const pool = this.#pool;
     if (!pool) throw new FlowError('DRAINING');
@@ -114,7 +151,7 @@ export class PiscinaDocumentFolder implements DocumentFolder {
     this.#calls += 1;
     try {
       // The worker's functions are typed in its file; a message between threads has no type.
-      return (await pool.run(task, { name, transferList })) as Answer;
+      return (await pool.run(task, { name, transferList, signal })) as Answer;
     } catch (fault) {
       throw toFlowError(fault);
     } finally {
@@ -123,64 +160,35 @@ export class PiscinaDocumentFolder implements DocumentFolder {
   }
 }
 
-/** Hands the document over, a message per demand, until it ends or nobody listens any more. */
-async function feed(port: MessagePort, { snapshot, entries }: FoldSource): Promise<void> {
-  const demand = new Demand(port);
-  const hand = async (message: FoldMessage): Promise<boolean> => {
-    const isWanted = await demand.next();
-    if (isWanted) port.postMessage(message);
-    return isWanted;
-  };
-  if (snapshot && !(await hand({ kind: 'snapshot', update: new Uint8Array(snapshot) }))) return;
-  for await (const page of entries) {
-    for (const batches of portions(page)) if (!(await hand({ kind: 'operations', batches }))) return;
-  }
-  await hand({ kind: 'end' });
-}
+/** Time that runs from a thread's first sign of life. */
+class Deadline {
+  readonly #clock: Clock;
+  readonly #controller = new AbortController();
+  #cancel: (() => void) | undefined;
+  isRestarted = false;
 
-/** Counts what the worker has asked for; asking may come before anyone waits for it. */
-class Demand {
-  #count = 0;
-  #isOpen = true;
-  #wake = (): void => {};
-
-  constructor(port: MessagePort) {
-    port.on('message', () => {
-      this.#count += 1;
-      this.#wake();
-    });
-    port.on('close', () => {
-      this.#isOpen = false;
-      this.#wake();
-    });
+  constructor(clock: Clock, port: MessagePort, delayMs: number) {
+    this.#clock = clock;
+    port.once('message', () => this.#start(delayMs));
   }
 
-  /** Resolves when something is asked for; false: the other side is gone. */
-  async next(): Promise<boolean> {
-    while (this.#isOpen && this.#count === 0) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    this.#count -= 1;
-    return this.#isOpen;
+  get signal(): AbortSignal {
+    return this.#controller.signal;
   }
-}
 
-/** One text per message: a thousand texts would take the main thread ten times as long to hand over. */
-function* portions(page: readonly Entry[]): Generator<string> {
-  let portion: string[] = [];
-  let characters = 0;
-  for (const { operations } of page) {
-    if (characters > 0 && characters + operations.length > MESSAGE_CHARACTERS) {
-      yield `[${portion.join(',')}]`;
-      portion = [];
-      characters = 0;
-    }
-    portion.push(operations);
-    characters += operations.length;
+  startAgain(delayMs: number): void {
+    this.isRestarted = true;
+    this.#start(delayMs);
   }
-  if (portion.length > 0) yield `[${portion.join(',')}]`;
+
+  clear(): void {
+    this.#cancel?.();
+  }
+
+  #start(delayMs: number): void {
+    this.clear();
+    this.#cancel = this.#clock.after(delayMs, () => this.#controller.abort());
+  }
 }
 
 /** Workers run what was built, also when this runs from its source (as under jest or tsx). */

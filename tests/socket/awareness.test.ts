@@ -134,3 +134,34 @@ test("[EO10] [DL9] what is too large, too deep or nobody's is refused", async ()
   const { awareness } = await ada.demand('session:join', { sessionId });
   expect(Object.keys(awareness)).toEqual([]);
 });
+
+describe("[DL9] an awareness id is its first user's", () => {
+  test('nobody takes the place of one who is away for a moment', async () => {
+    const { server, ada, bob, sessionId } = await twoInASession();
+    await ada.demand('awareness:update', { sessionId, awarenessId: '42', clock: 1, state: 'Ada' });
+    await bob.next('awareness:update', ({ states }) => states['42']?.state === 'Ada');
+    ada.close();
+    await bob.next('awareness:update', ({ states }) => states['42']?.state === null);
+    const squat = { sessionId, awarenessId: '42', clock: 2, state: 'Ada, honestly' };
+    expect(await bob.refusal('awareness:update', squat)).toMatchObject({ code: 'FORBIDDEN' });
+    const again = await server.connect({ user: 'ada' });
+    await again.demand('session:join', { sessionId });
+    await again.demand('awareness:update', { sessionId, awarenessId: '42', clock: 2, state: 'Ada again' });
+    await bob.next('awareness:update', ({ states }) => states['42']?.state === 'Ada again');
+  });
+
+  test('a connection has eight at a time and 64 in its life', async () => {
+    const { ada, bob, sessionId } = await twoInASession();
+    const show = (id: number, clock: number, state: unknown) =>
+      ada.ask('awareness:update', { sessionId, awarenessId: `${id}`, clock, state });
+    for (let id = 0; id < 8; id += 1) expect(await show(id, 1, 'here')).toEqual({ status: 'ok' });
+    expect(await show(8, 1, 'here')).toMatchObject({ error: { code: 'TOO_LARGE' } });
+    for (let id = 0; id < 64; id += 1) {
+      await show(id, 1, 'here');
+      expect(await show(id, 1, null)).toEqual({ status: 'ok' });
+    }
+    expect(await show(64, 1, 'here')).toMatchObject({ error: { code: 'TOO_LARGE' } });
+    await ada.demand('awareness:update', { sessionId, awarenessId: '63', clock: 2, state: 'an old one' });
+    await bob.next('awareness:update', ({ states }) => states['63']?.state === 'an old one');
+  });
+});

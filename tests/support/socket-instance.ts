@@ -26,6 +26,7 @@ export class SocketInstance<Manager extends WebSocketManager> {
       httpServer,
       path: '/socket.io',
       maxBatchBytes: 1_000_000,
+      handshakeMs: 10_000,
       allowedOrigins: [],
       phase: () => 'ready',
     });

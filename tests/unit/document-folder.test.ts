@@ -10,6 +10,7 @@ import { PiscinaDocumentFolder } from '../../src/storage/piscina-document-folder
 import { seededRandom } from '../support/random';
 import { entryAfter } from '../support/entries';
 import { nth } from '../support/stores';
+import { collected, ofOne, sharedType, text, updateOf } from '../support/yjs-bytes';
 
 const folder = new PiscinaDocumentFolder({ log: silentLogger });
 beforeAll(() => folder.start());
@@ -428,3 +429,129 @@ function keystrokes(length: number): string[] {
 const CLIENT = 1_234_567_890;
 const STRING = 4;
 const HAS_LEFT_NEIGHBOUR = 0x80;
+
+describe('what was accepted but is hostile', () => {
+  const hostile = (...updates: Uint8Array[]): FoldSource => source(updates.map(base64), null, 1, 256);
+  const sound = recorded((doc) => doc.getText('content').insert(0, 'sound')).updates;
+
+  /** Each waits for another struct of a replica that never writes. */
+  const waiting = (count: number): Uint8Array[] =>
+    Array.from({ length: count }, (_, at) =>
+      updateOf([{ client: 1_000 + at, structs: [text('x', { origin: [7, at] })] }]),
+    );
+
+  test('20,000 updates that wait for what never comes take no longer than others', async () => {
+    const startedAt = performance.now();
+    expect(textOf(await folder.toUpdate(hostile(...waiting(20_000), ...sound)))).toBe('sound');
+    // Merged by Yjs one after the other they take a quarter of an hour.
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
+  });
+
+  test('of what waits a snapshot carries so much, and no more', async () => {
+    const updates = Array.from({ length: 40 }, (_, at) =>
+      updateOf([{ client: 1_000 + at, structs: [text('x'.repeat(100_000), { origin: [7, at] })] }]),
+    );
+    const snapshot = await folder.toUpdate(hostile(...updates, ...sound));
+    expect(textOf(snapshot)).toBe('sound');
+    expect(snapshot.length).toBeGreaterThan(900_000);
+    expect(snapshot.length).toBeLessThan(1_200_000);
+  });
+
+  test('of deletions that wait a snapshot carries less: Yjs reads them again with every keystroke', async () => {
+    const ranges = Array.from({ length: 8_000 }, (_, at) => [at * 2, 1] as const);
+    const updates = Array.from({ length: 10 }, (_, at) => updateOf([], [[1_000 + at, ranges]]));
+    const snapshot = await folder.toUpdate(hostile(...updates, ...sound));
+    expect(textOf(snapshot)).toBe('sound');
+    expect(snapshot.length).toBeGreaterThan(10_000);
+    expect(snapshot.length).toBeLessThan(150_000);
+  });
+
+  test('what waits counts when it can, over several snapshots, also deletions', async () => {
+    const { updates, doc } = recorded((edited) => {
+      for (let at = 0; at < 60; at += 1) edited.getText('content').insert(at, String(at % 10));
+      edited.getText('content').delete(10, 20);
+    });
+    const [first, ...rest] = updates.map(base64);
+    let snapshot = await folder.toUpdate(source(rest.toReversed()));
+    expect(textOf(snapshot)).toBe('');
+    snapshot = await folder.toUpdate(source([], snapshot));
+    expect(textOf(await folder.toUpdate(source([first], snapshot)))).toBe(doc.getText('content').toJSON());
+  });
+
+  test('a struct over a collected one changes nothing and keeps nobody away', async () => {
+    const over = [ofOne(collected(5)), ofOne(text('0123456789')), ofOne(text('0123456789', { key: 'k' }))];
+    expect(textOf(await folder.toUpdate(hostile(...over, ...sound)))).toBe('sound');
+  });
+
+  test('types nested level by level, deeper than the usual stack, are read and deleted', async () => {
+    const LEVELS = 20_000;
+    const nest = Array.from({ length: LEVELS / 100 }, (_, part) =>
+      updateOf([
+        {
+          client: 5,
+          clock: part * 100,
+          structs: Array.from({ length: 100 }, (__, at) => {
+            const level = part * 100 + at;
+            return sharedType(0, level === 0 ? { root: 'nest' } : { inside: [5, level - 1] });
+          }),
+        },
+      ]),
+    );
+    const read = await folder.toJson(hostile(...nest, ...sound), 'nest');
+    expect(read.length).toBeLessThan(1_000_000);
+    expect(await folder.toText(hostile(...nest, ...sound), 'nest')).toBe('');
+    const deletion = updateOf([], [[5, [[0, 1]]]]);
+    expect(textOf(await folder.toUpdate(hostile(...nest, deletion, ...sound)))).toBe('sound');
+  });
+
+  test('a document that takes too long is given up, and others are read', async () => {
+    const small = new PiscinaDocumentFolder({ log: silentLogger, maxFoldMs: 300 });
+    await small.start();
+    try {
+      // Every character is put between the beginning and a later place: Yjs looks at all that was put there before.
+      const structs = [
+        text('x'.repeat(8_000)),
+        ...Array.from({ length: 8_000 }, (_, at) => text('y', { rightOrigin: [5, at] })),
+      ];
+      const startedAt = performance.now();
+      await expect(small.toUpdate(hostile(ofOne(...structs)))).rejects.toMatchObject({ code: 'INTERNAL' });
+      expect(performance.now() - startedAt).toBeLessThan(10_000);
+      expect(textOf(await small.toUpdate(hostile(...sound)))).toBe('sound');
+    } finally {
+      await small.stop();
+    }
+  });
+
+  describe('is tried out before', () => {
+    /** Every character goes between the beginning and a later place: Yjs looks at all that was put there before. */
+    const slow = (count: number): Uint8Array =>
+      ofOne(text('x'.repeat(count)), ...Array.from({ length: count }, (_, at) => text('y', { rightOrigin: [5, at] })));
+    const batch = (...updates: Uint8Array[]): string => JSON.stringify(updates.map(base64));
+
+    test('what can be applied in good time passes, and changes nothing', async () => {
+      const { updates } = recorded((doc) => {
+        for (let at = 0; at < 3_000; at += 1) doc.getText('content').insert(at % 2 === 0 ? 0 : at, 'word ');
+      });
+      await folder.tryOut(hostile(...sound), batch(Y.mergeUpdates(updates.slice(0, 32)), ...updates.slice(32)));
+      expect(textOf(await folder.toUpdate(hostile(...sound)))).toBe('sound');
+    });
+
+    test('what would bring every reader to a standstill is refused', async () => {
+      const startedAt = performance.now();
+      await expect(folder.tryOut(hostile(...sound), batch(slow(10_000)))).rejects.toMatchObject({
+        code: 'BAD_REQUEST',
+      });
+      // Applied to its end it takes more than a minute.
+      expect(performance.now() - startedAt).toBeLessThan(15_000);
+      expect(textOf(await folder.toUpdate(hostile(...sound)))).toBe('sound');
+    });
+
+    test('so is what Yjs throws at, on this document', async () => {
+      const operations = batch(ofOne(text('0123456789')));
+      await folder.tryOut(hostile(...sound), operations);
+      await expect(folder.tryOut(hostile(ofOne(collected(5))), operations)).rejects.toMatchObject({
+        code: 'BAD_REQUEST',
+      });
+    });
+  });
+});

@@ -31,6 +31,7 @@ const folder: DocumentFolder = {
   toUpdate: unneeded,
   toText: unneeded,
   toJson: unneeded,
+  tryOut: unneeded,
   difference: unneeded,
   start: unneeded,
   stop: unneeded,

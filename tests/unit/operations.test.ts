@@ -4,7 +4,7 @@ import type { Format } from '../../src/protocol/schemas';
 
 const LIMITS = { maxOperationBytes: 1_000, maxBatchOperations: 4, maxBatchBytes: 2_000 };
 
-const encode = (format: Format, ...operations: unknown[]): string => encodeOperations(format, operations, LIMITS);
+const encode = (format: Format, ...operations: unknown[]): string => encodeOperations(format, operations, LIMITS).text;
 
 const refusal = (code: string) => expect.objectContaining({ name: 'FlowError', code });
 

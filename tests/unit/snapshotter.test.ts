@@ -46,6 +46,7 @@ const folder: DocumentFolder = {
   },
   toText: unneeded,
   toJson: unneeded,
+  tryOut: unneeded,
   difference: unneeded,
   start: unneeded,
   stop: unneeded,
