@@ -63,7 +63,9 @@ export class RedisEventOrdering implements EventOrdering {
 
   async seed(sessionId: string, epoch: number, head: Mark): Promise<boolean> {
     const { meta, log, clients } = this.#names(sessionId);
-    const seeded = await this.#ask('seed', (redis) => redis.flowSeed(meta, log, clients, epoch, head.seq, head.tag));
+    const seeded = await this.#ask('seed', (redis) =>
+      redis.flowSeed(meta, log, clients, epoch, head.seq, head.tag, IDLE_TTL_MS),
+    );
     return seeded === 1;
   }
 
@@ -75,15 +77,18 @@ export class RedisEventOrdering implements EventOrdering {
   ): Promise<{ lastClientSeq: number } | 'wrong-epoch'> {
     const { meta, log, clients } = this.#names(sessionId);
     const row = stored ? writeClientRow(stored) : '';
-    const last = await this.#ask('admit', (redis) => redis.flowAdmit(meta, log, clients, epoch, clientId, row));
-    return last === null ? 'wrong-epoch' : { lastClientSeq: Number(last) };
+    const answer = await this.#ask('admit', (redis) => redis.flowAdmit(meta, log, clients, epoch, clientId, row));
+    if (answer === null) return 'wrong-epoch';
+    const [last, kept] = answer;
+    if (kept !== '') await this.#mark(sessionId);
+    return { lastClientSeq: Number(last) };
   }
 
   async append(sessionId: string, submission: Submission): Promise<AppendResult> {
     const { epoch, clientId, userId, firstClientSeq, count, operations, base } = submission;
     const { meta, log, clients, live } = this.#names(sessionId);
     const at = this.#clock.now();
-    const [status, first = '', second = '', third = ''] = await this.#ask('append', (redis) =>
+    const [status, first = '', second = '', third = '', kept = ''] = await this.#ask('append', (redis) =>
       redis.flowAppend(
         ...[meta, log, clients, live],
         ...[epoch, clientId, firstClientSeq, count, operations, JSON.stringify(userId), at],
@@ -92,6 +97,7 @@ export class RedisEventOrdering implements EventOrdering {
     );
     switch (status) {
       case 'accepted': {
+        if (kept !== '') await this.#mark(sessionId);
         const clientSeq = firstClientSeq + count - 1;
         const placed = { epoch, seq: Number(first), count, prevTag: second, tag: third };
         return { status, entry: { ...placed, clientId, clientSeq, userId, at, operations } };
@@ -139,13 +145,28 @@ export class RedisEventOrdering implements EventOrdering {
 
   async release(sessionId: string): Promise<void> {
     const { meta, log, clients } = this.#names(sessionId);
-    await this.#ask('release', (redis) => redis.flowRelease(meta, log, clients, IDLE_TTL_MS));
+    const isDone = await this.#ask('release', (redis) => redis.flowRelease(meta, log, clients, IDLE_TTL_MS));
+    if (isDone === 1) await this.#unmark(sessionId);
   }
 
   #keepOpen(sessionId: string): void {
     const { meta, log, clients } = this.#names(sessionId);
+    const keeping = this.#ask('keep open', (redis) => redis.flowKeepOpen(meta, log, clients));
     // The next audit tries again.
-    this.#ask('keep open', (redis) => redis.flowKeepOpen(meta, log, clients)).catch(() => {});
+    keeping.then(() => this.#mark(sessionId)).catch(() => {});
+  }
+
+  /** It may have unsaved entries from now on (SV2). */
+  async #mark(sessionId: string): Promise<void> {
+    await this.#redis.ask('mark unsaved', (client) => client.sadd(this.#keys.orderingUnsaved(), sessionId));
+  }
+
+  /** Somebody may use it again between the look and the removal, and mark it before the removal; a second look puts it back. */
+  async #unmark(sessionId: string): Promise<void> {
+    const { meta } = this.#names(sessionId);
+    await this.#redis.ask('unmark', (client) => client.srem(this.#keys.orderingUnsaved(), sessionId));
+    const [epoch, idle] = await this.#redis.ask('look again', (client) => client.hmget(meta, 'epoch', 'idle'));
+    if (epoch !== null && idle === null) await this.#mark(sessionId);
   }
 
   #names(sessionId: string) {
@@ -168,7 +189,7 @@ type Argument = string | number;
 /** The scripts as the client library offers them once they are defined. */
 interface Scripts {
   flowAppend(...given: Argument[]): Promise<string[]>;
-  flowAdmit(...given: Argument[]): Promise<string | null>;
+  flowAdmit(...given: Argument[]): Promise<[last: string, kept: string] | null>;
   flowSeed(...given: Argument[]): Promise<number>;
   flowRead(...given: Argument[]): Promise<[MetaRow, Array<[id: string, fields: [name: string, text: string]]>] | null>;
   flowMarkSaved(...given: Argument[]): Promise<number>;

@@ -7,7 +7,10 @@
  * see redis-entry-text.ts.
  */
 
-/** Whoever uses a session again whose keys were about to expire keeps them. */
+/**
+ * Whoever uses a session again whose keys were about to expire keeps them; and must mark it as one that may have unsaved entries, which lies in
+ * another slot (SV2).
+ */
 const KEEP = `
 local function keep(...)
   for _, key in ipairs({...}) do redis.call('PERSIST', key) end
@@ -17,8 +20,8 @@ end
 
 /**
  * EO1–EO7. KEYS: meta, log, clients, live (a channel). ARGV: epoch, clientId, firstClientSeq, count, operations, userId as JSON, time in
- * ms, seq and tag of the base or two empty texts, largest entry that a hint carries, the publishing command.
- * Returns {status, …}: accepted seq prevTag tag | duplicate seq | gap expected | conflict | stale-base seq tag | client-unknown | wrong-epoch.
+ * ms, seq and tag of the base or two empty texts, largest entry that a hint carries, the publishing command. `kept`: see above, or empty.
+ * Returns {status, …}: accepted seq prevTag tag kept | duplicate seq | gap expected | conflict | stale-base seq tag | client-unknown | wrong-epoch.
  */
 export const APPEND = {
   numberOfKeys: 4,
@@ -55,13 +58,13 @@ if meta[4] then keep(KEYS[1], KEYS[2], KEYS[3]) end
 local hint = #entry <= tonumber(ARGV[10]) and table.concat({'e', epoch, seq, entry}, '\\n')
   or table.concat({'h', epoch, seq, tag}, '\\n')
 redis.call(ARGV[11], KEYS[4], hint)
-return {'accepted', seq, prevTag, tag}
+return {'accepted', seq, prevTag, tag, meta[4] or ''}
 `,
 } as const;
 
 /**
- * EO11. KEYS: meta, log, clients. ARGV: epoch, clientId, the row in the store as text or empty for a new client. Returns the last
- * clientSeq, or nothing under another epoch. Of two rows the newer one stays.
+ * EO11. KEYS: meta, log, clients. ARGV: epoch, clientId, the row in the store as text or empty for a new client. Returns {the last
+ * clientSeq, kept or empty}, or nothing under another epoch. Of two rows the newer one stays.
  */
 export const ADMIT = {
   numberOfKeys: 3,
@@ -72,23 +75,25 @@ if meta[1] ~= ARGV[1] then return false end
 local stored = ARGV[3] ~= '' and ARGV[3] or '0:0:0::'
 local known = redis.call('HGET', KEYS[3], ARGV[2])
 local lastOf = function(row) return tonumber(string.match(row, '^(%d+):')) end
-if known and lastOf(known) >= lastOf(stored) then return string.match(known, '^(%d+):') end
+if known and lastOf(known) >= lastOf(stored) then return {string.match(known, '^(%d+):'), ''} end
 redis.call('HSET', KEYS[3], ARGV[2], stored)
 if meta[2] then keep(KEYS[1], KEYS[2], KEYS[3]) end
-return string.match(stored, '^(%d+):')
+return {string.match(stored, '^(%d+):'), meta[2] or ''}
 `,
 } as const;
 
-/** ST4. KEYS: meta, log, clients. ARGV: epoch, seq and tag of the head. Returns 1, or 0 where the hot log is not older. */
+/**
+ * ST4. KEYS: meta, log, clients. ARGV: epoch, seq and tag of the head, ms. Returns 1, or 0 where the hot log is not older. The keys expire after
+ * this time unless they are used: whoever seeds may die of it.
+ */
 export const SEED = {
   numberOfKeys: 3,
   lua: `
 local current = redis.call('HGET', KEYS[1], 'epoch')
 if current and tonumber(current) >= tonumber(ARGV[1]) then return 0 end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'seq', ARGV[2], 'tag', ARGV[3],
-  'savedSeq', ARGV[2], 'savedTag', ARGV[3], 'floor', ARGV[2])
-redis.call('HDEL', KEYS[1], 'idle')
-redis.call('PERSIST', KEYS[1])
+  'savedSeq', ARGV[2], 'savedTag', ARGV[3], 'floor', ARGV[2], 'idle', '1')
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('DEL', KEYS[2], KEYS[3])
 return 1
 `,
@@ -135,12 +140,16 @@ return 1
 `,
 } as const;
 
-/** SV2, DL8. KEYS: meta, log, clients. ARGV: ms. Everything of a session expires together, and only where all of it is saved. */
+/**
+ * SV2, DL8. KEYS: meta, log, clients. ARGV: ms. Everything of a session expires together, and only where all of it is saved. Returns whether
+ * nothing is left to save.
+ */
 export const RELEASE = {
   numberOfKeys: 3,
   lua: `
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'savedSeq')
-if not meta[1] or meta[2] ~= meta[3] then return 0 end
+if not meta[1] then return 1 end
+if meta[2] ~= meta[3] then return 0 end
 for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[1]) end
 redis.call('HSET', KEYS[1], 'idle', '1')
 return 1

@@ -30,19 +30,19 @@ return 0
 interface RedisSaveDutyOptions {
   readonly redis: RedisConnections;
   readonly keys: RedisKeys;
-  readonly ordering: Pick<EventOrdering, 'describe'>;
+  readonly ordering: Pick<EventOrdering, 'describe' | 'release'>;
   readonly instanceId: string;
   readonly leaseMs?: number;
 }
 
 /**
  * Save leases in Redis. A set names the sessions that may have unsaved entries (SV2): a session is put in with every claim, so before its
- * first append, and taken out when nobody holds it and all of it is saved.
+ * first append; its order takes it out when it is released and all of it is saved.
  */
 export class RedisSaveDuty implements SaveDuty {
   readonly #redis: RedisConnections;
   readonly #keys: RedisKeys;
-  readonly #ordering: Pick<EventOrdering, 'describe'>;
+  readonly #ordering: Pick<EventOrdering, 'describe' | 'release'>;
   readonly #instanceId: string;
   readonly #leaseMs: number;
 
@@ -81,18 +81,9 @@ export class RedisSaveDuty implements SaveDuty {
   async orphans(): Promise<readonly string[]> {
     const marked = await this.#redis.ask('read unsaved', (client) => client.smembers(this.#keys.orderingUnsaved()));
     const { orphans, done } = await this.#sort(await this.#unheld(marked));
-    if (done.length > 0) await this.#unmark(done);
+    // Whoever had them open is gone without a word: nobody else lets go of them.
+    await Promise.all(done.map((sessionId) => this.#ordering.release(sessionId)));
     return orphans;
-  }
-
-  /** Somebody may open a session between the look and the removal; a second look puts it back. */
-  async #unmark(sessionIds: readonly string[]): Promise<void> {
-    const key = this.#keys.orderingUnsaved();
-    await this.#redis.ask('unmark', (client) => client.srem(key, ...sessionIds));
-    const unheld = await this.#unheld(sessionIds);
-    const { orphans } = await this.#sort(unheld);
-    const wanted = [...sessionIds.filter((sessionId) => !unheld.includes(sessionId)), ...orphans];
-    if (wanted.length > 0) await this.#redis.ask('mark unsaved', (client) => client.sadd(key, ...wanted));
   }
 
   async #unheld(sessionIds: readonly string[]): Promise<string[]> {

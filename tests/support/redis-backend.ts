@@ -12,6 +12,8 @@ export const REDIS_KINDS = ['single', 'cluster'] as const;
 
 /** Redis as a contract suite needs it: one server or a cluster, and connections of two instances. */
 export class RedisBackend {
+  /** For server processes. */
+  readonly env: Readonly<Record<string, string>>;
   readonly settings: RedisSettings;
   readonly keys: RedisKeys;
   readonly #server: RedisServer | RedisCluster;
@@ -29,6 +31,7 @@ export class RedisBackend {
   }
 
   private constructor(env: Record<string, string>, server: RedisServer | RedisCluster) {
+    this.env = env;
     this.settings = loadConfig(env).redis;
     this.keys = new RedisKeys(this.settings.keyPrefix);
     this.#server = server;
@@ -69,6 +72,15 @@ export class RedisBackend {
     const client = redis.client('command');
     const nodes = client instanceof Cluster ? client.nodes('master') : [client];
     await Promise.all(nodes.map((node) => node.eval(PASS, 0, ms)));
+  }
+
+  /** All keys there are, each with its time to live in ms; -1: for ever. */
+  async keysLeft(redis: RedisConnections): Promise<Record<string, number>> {
+    const client = redis.client('command');
+    const nodes = client instanceof Cluster ? client.nodes('master') : [client];
+    const keys = (await Promise.all(nodes.map((node) => node.keys('*')))).flat();
+    const ttls = await Promise.all(keys.map((key) => client.pttl(key)));
+    return Object.fromEntries(keys.map((key, index) => [key, ttls[index] ?? -1]));
   }
 
   async stop(): Promise<void> {
