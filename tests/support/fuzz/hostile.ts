@@ -108,6 +108,7 @@ const anything = fc.oneof({ weight: 4, arbitrary: jsonValue as fc.Arbitrary<unkn
 /** Bodies as they should be, so that what is wrong with one is only what the damage did. */
 const mark = { seq: 0, tag: '' };
 const SOUND: Readonly<Record<RequestName, object>> = {
+  'auth:renew': { token: 'x' },
   'session:create': { title: 'x', format: 'json' },
   'session:join': { sessionId: 'json', have: { epoch: 1, head: mark, saved: mark }, stateVector: 'AA==' },
   'session:leave': { sessionId: 'json' },
