@@ -28,6 +28,7 @@ const ON_REDIS = [
   '✅ [RedisDI] Using Redis WebSocket Manager',
   '✅ [RedisDI] Using Redis Collaboration Service',
   '✅ [RedisDI] Using Redis Event Ordering Service',
+  'ℹ️ [RedisDI] Using in-memory Device Sessions',
   'Connecting to Redis',
   '✅ Redis connected successfully',
   '[SocketAdapter] Redis adapter configured for Socket.IO',
@@ -36,6 +37,7 @@ const IN_MEMORY = [
   'ℹ️ [RedisDI] Using in-memory WebSocket Manager',
   'ℹ️ [RedisDI] Using in-memory Collaboration Service',
   'ℹ️ [RedisDI] Using in-memory Event Ordering Service',
+  'ℹ️ [RedisDI] Using in-memory Device Sessions',
 ];
 
 const FLAGS: Variables = {
