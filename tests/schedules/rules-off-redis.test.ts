@@ -11,6 +11,9 @@ import { REDIS_RULES_OFF } from '../support/schedule/rules-off-redis';
 import { runSchedule } from '../support/schedule/run-schedule';
 import type { Parts } from '../support/schedule/world';
 
+/** A dozen schedules at worst, side by side with those of the other rules, on a machine that is busy with more than that. */
+const DEADLINE_MS = 180_000;
+
 let backend: RedisBackend;
 beforeAll(async () => {
   backend = await RedisBackend.start('single');
@@ -46,5 +49,6 @@ describe('with the order in Redis a schedule breaks where a rule is not kept, an
         '',
       );
     },
+    DEADLINE_MS,
   );
 });

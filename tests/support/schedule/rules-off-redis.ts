@@ -68,21 +68,6 @@ const IN_SCRIPTS: readonly RedisRuleOff[] = [
     inRedis: [inOrdering("local stored = ARGV[3] ~= '' and ARGV[3] or '0:0:0::'", "local stored = '0:0:0::'")],
   },
   {
-    rule: 'ST4',
-    instead: 'a hot log is seeded over a newer one',
-    breaks: ['epoch'],
-    profile: {
-      mode: 'shared',
-      store: 'memory',
-      instances: 3,
-      sessions: ['json'],
-      faults: { vanish: 4, 'delay requests': 6 },
-      faultCount: 24,
-      cutCount: 0,
-    },
-    inRedis: [inOrdering('if current and tonumber(current) >= tonumber(ARGV[1]) then return 0 end', '')],
-  },
-  {
     rule: 'SV2',
     instead: 'the hot log is trimmed beyond what is saved',
     breaks: ['saved'],
