@@ -215,9 +215,10 @@ describe.each(REDIS_KINDS)('two instances on one Redis (%s)', (kind) => {
     };
     const first = await bytesPerJoin(30);
     const [ada, bob] = [await Believer.join(near, 'ada', sessionId), await Believer.join(far, 'bob', sessionId)];
-    expect(await bytesPerJoin(120)).toBeLessThan(2 * first);
+    // Eight times as many would need eight times as much; what else is said meanwhile, such as audits, takes its share.
+    expect(await bytesPerJoin(240)).toBeLessThan(4 * first);
     await eventually('everybody is known to everybody', () => {
-      expect([ada, bob].map(({ people }) => people.length)).toEqual([152, 152]);
+      expect([ada, bob].map(({ people }) => people.length)).toEqual([272, 272]);
     });
   }, 60_000);
 
