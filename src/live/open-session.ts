@@ -219,12 +219,12 @@ export class OpenSession implements FeedListener {
 
   /** Gives a batch its place; resolves when the own gate has passed it (DL3). */
   async submit(connectionId: string, request: Requests['operation:submit']): Promise<Replies['operation:submit']> {
-    return this.submitAs(this.#company.members.get(connectionId), request);
+    return this.#placement.place(() => this.#company.members.get(connectionId), request);
   }
 
   /** The same for a client without a connection. */
   submitAs(speaker: Speaker, request: Requests['operation:submit']): Promise<Replies['operation:submit']> {
-    return this.#placement.place(speaker, request);
+    return this.#placement.place(() => speaker, request);
   }
 
   /** On the document as it is now; whatever is ordered meanwhile changes little of what it costs. */

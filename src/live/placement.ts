@@ -51,11 +51,13 @@ export class Placement {
     this.#demandOpen = demandOpen;
   }
 
+  /** `speaker` is asked again after a trial: a role, or the place in the session, may have been taken away meanwhile. */
   async place(
-    { clientId, userId, role }: Speaker,
+    speaker: () => Speaker,
     { clientSeq, operations, base }: Requests['operation:submit'],
   ): Promise<Replies['operation:submit']> {
     this.#demandOpen();
+    const { clientId, userId, role } = speaker();
     demandWriter(role);
     const { clock, telemetry, limits, saver, ordering } = this.#services;
     const startedAt = clock.monotonic();
@@ -65,6 +67,7 @@ export class Placement {
     if (trial) {
       await trial;
       this.#demandOpen();
+      demandWriter(speaker().role);
     }
     if (saver.unsavedBytes + text.length > limits.maxUnsavedBytes) {
       throw new FlowError('STORE_UNAVAILABLE', 'Too much is waiting for the store.', { retryAfterMs: RETRY_AFTER_MS });

@@ -66,3 +66,13 @@ test('[EO3] [EO12] what a client sends while an update of many parts is tried is
   expect(answers).toMatchObject([1, 2, 3, 4].map((seq) => ({ status: 'ok', seq })));
   await ada.next('operation:batch', ({ entries }) => entries.some(({ seq }) => seq === 4));
 });
+
+test('[EO12] who leaves while an update is tried gets nothing into the order any more', async () => {
+  const { ada, mallory, sessionId, submit } = await twoInADocument();
+  const doc = new Y.Doc();
+  for (let edit = 0; edit < 1_500; edit += 1) doc.getText('content').insert(Math.floor(edit / 2), 'word ');
+  const trial = submit(1, Y.encodeStateAsUpdate(doc));
+  await mallory.demand('session:leave', { sessionId });
+  expect(await trial).toEqual(refused('NOT_JOINED'));
+  expect((await ada.demand('session:join', { sessionId })).head.seq).toBe(0);
+});
