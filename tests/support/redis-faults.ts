@@ -113,7 +113,7 @@ export const FAULTS = {
     on: EVERYWHERE,
     async happen(world) {
       const before = await world.refused();
-      const server = await world.redis.serverOf(world.metaKey);
+      const server = await world.server();
       await server.command((client) => client.config('SET', 'maxmemory', '1mb'));
       await world.until('operations to be refused', async () => (await world.refused()) > before);
       const refused = (await world.refused()) - before;
@@ -235,9 +235,9 @@ const REFUSED = ':0\r\n';
 export async function stalledOpening(world: World, ms: number): Promise<number> {
   const { lines, server } = single(world);
   // The client library sends the script itself first, its hash from then on.
-  const texts = [SEED.lua, createHash('sha1').update(SEED.lua).digest('hex')];
+  const scripts = [SEED.lua, createHash('sha1').update(SEED.lua).digest('hex')];
   const caught: Array<{ index: number; command: CaughtCommand }> = [];
-  const isFirst = (text: string): boolean => caught.length === 0 && texts.some((script) => text.includes(script));
+  const isFirst = (text: string): boolean => caught.length === 0 && scripts.some((script) => text.includes(script));
   lines.forEach((line, index) => line.holdBack(isFirst, (command) => caught.push({ index, command })));
   await hotLog(world);
   await server.command((client) => client.flushall());
@@ -247,8 +247,9 @@ export async function stalledOpening(world: World, ms: number): Promise<number> 
   const { index, command } = first;
   const stalled = world.cluster.servers[index];
   stalled?.signal('SIGSTOP');
-  // The epoch, the seq and the tag are the last ones: each a length and a text.
-  const staleEpoch = Number(command.text.split('\r\n').at(-6));
+  // A length and a text in turn: the epoch comes after the last key.
+  const texts = command.text.split('\r\n');
+  const staleEpoch = Number(texts[texts.findLastIndex((text) => text.endsWith(':clients')) + 2]);
   const openedByOthers = async (): Promise<boolean> => (await world.hot()).epoch > staleEpoch;
   await Promise.all([world.lasts(ms), world.until('others to open the session', openedByOthers)]);
   const { epoch } = await world.hot();
@@ -331,18 +332,20 @@ async function failover(
   if (redis instanceof SingleRedis) throw new Error('one server has no replica');
   await (redis instanceof SentinelRedis ? redis.sentinels.whole() : redis.cluster.whole());
   await toNamedNode(world);
-  const master = await redis.serverOf(world.metaKey);
+  const master = await world.server();
   await down(master);
   await world.until('a replica to be promoted', async () => (await redis.serverOf(world.metaKey)) !== master);
   await world.work(SOME_WORK);
   await world.demandHearing();
   await up(master);
   if (redis instanceof SentinelRedis) {
-    const { port } = await redis.sentinels.master();
     // The sentinels would do so, all of it, after ten seconds.
-    await master.command(async (client) => {
-      await client.replicaof('127.0.0.1', port);
-      await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await world.until('the old master to follow the new one', async () => {
+      const { port } = await redis.sentinels.master();
+      await master.command(async (client) => {
+        await client.replicaof('127.0.0.1', port);
+        await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      });
     });
   }
   await world.demandHearing();

@@ -70,6 +70,17 @@ export class World {
     return new Promise((resolve) => setTimeout(resolve, ms));
   }
 
+  /** The server that decides about the session, once it is known. */
+  async server(): Promise<RedisServer> {
+    const found: RedisServer[] = [];
+    await this.until('somebody to say who decides', async () => {
+      found.push(await this.redis.serverOf(this.metaKey));
+    });
+    const [server] = found;
+    if (!server) throw new Error('nobody decides about the session');
+    return server;
+  }
+
   async hot(on?: RedisServer): Promise<Hot> {
     const server = on ?? (await this.redis.serverOf(this.metaKey));
     const row = await server.command((client) => client.hmget(this.metaKey, 'epoch', 'seq', 'savedSeq'));
