@@ -1,3 +1,4 @@
+import { ownerOfGuests } from '../access/open-access';
 import type { InstanceBus } from '../instances/instance-bus';
 import type { WebSocketManager } from '../connections/websocket-manager';
 import type { Clock } from '../lib/clock';
@@ -119,7 +120,8 @@ export class Company {
 
   point(connectionId: string, request: Requests['awareness:update']): void {
     const member = this.#members.get(connectionId);
-    this.#awarenessOwners.claim(member, request.awarenessId);
+    // A guest comes back under another name.
+    this.#awarenessOwners.claim({ connectionId, userId: ownerOfGuests(member.userId) }, request.awarenessId);
     this.#awareness.update(member, request);
   }
 
