@@ -1,31 +1,3 @@
-import { ABSENCES, withRedisAway } from '../support/redis-away';
-import { RedisServer } from '../support/redis-server';
-import { Processes } from '../support/server-process';
+import { redisAwaySuite } from '../redis/away.contract';
 
-const processes = new Processes();
-let redis: RedisServer;
-beforeEach(async () => {
-  redis = await RedisServer.start('--appendonly', 'yes', '--appendfsync', 'always');
-});
-afterEach(async () => {
-  await processes.clean();
-  await redis.stop();
-});
-
-const AWAY_MS = 60_000;
-const MIB = 1_048_576;
-
-describe('with Redis away for a minute nothing is lost, nobody falls, and it is said', () => {
-  test.each(Object.entries(ABSENCES))('%s', async (_how, absence) => {
-    const seen = await withRedisAway(processes, redis, absence, AWAY_MS);
-    // What is said once per outage, and once every ten seconds about slowness.
-    expect(Math.max(...seen.lines)).toBeLessThan(80);
-    expect(Math.max(...seen.grownBytes)).toBeLessThan(150 * MIB);
-    expect(seen.recoveredMs).toBeLessThan(2_000);
-    for (const held of seen.held) expect(held).toBeGreaterThan(1_000);
-    for (const state of seen.said) expect(['saving', 'connecting', 'offline']).toContain(state);
-    for (const [index, history] of seen.histories.entries()) {
-      expect(history).toEqual(Array.from({ length: seen.written[index] ?? 0 }, (_, number) => number + 1));
-    }
-  });
-});
+redisAwaySuite('a minute', 60_000, { maxLines: 80, maxGrownBytes: 150 * 2 ** 20, leastHeld: 1_000 });
