@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '../lib/make-directory';
+import { syncToDisk } from '../lib/sync-to-disk';
 import { faultCode } from '../lib/system-faults';
 
 const SECRET_BYTES = 32;
@@ -45,7 +46,7 @@ async function makeSecret(directory: string, path: string): Promise<string> {
     // On disk before it has its name: a loss of power could leave the name with nothing in it.
     await writeSynced(aside, secret);
     await link(aside, path);
-    await syncDirectory(directory);
+    await syncToDisk(directory, 'r');
     return secret;
   } catch (fault) {
     const others = faultCode(fault) === 'EEXIST' ? await readSecret(path) : null;
@@ -63,14 +64,5 @@ async function writeSynced(path: string, text: string): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { makeDirectory } from '../lib/make-directory';
+import { syncToDisk } from '../lib/sync-to-disk';
 import { faultCode } from '../lib/system-faults';
 import { prevSeqOf, type Entry } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
@@ -97,7 +98,7 @@ export class HotLogFiles {
         await file.close();
       }
       await rename(aside, path);
-      await syncDirectory(this.#directory);
+      await syncToDisk(this.#directory, 'r');
       return path;
     } finally {
       await rm(aside, { force: true });
@@ -165,12 +166,3 @@ const isThere = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}

@@ -1,10 +1,11 @@
-import { open as openFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { thisMachine } from '../../lib/machine';
 import { makeDirectory } from '../../lib/make-directory';
 import type { Logger } from '../../lib/logger';
+import { syncToDisk } from '../../lib/sync-to-disk';
 import { faultCode } from '../../lib/system-faults';
 import { FlowError } from '../../protocol/errors';
 import { refuseNetworkDisk } from './lmdb-disk';
@@ -232,12 +233,3 @@ async function toStoreFault(fault: unknown, message?: string): Promise<FlowError
 
 /** LMDB calls it an input/output error when the system took only a part of what it was given to write. */
 const SHORT_WRITE = 'Not everything could be written: the disk or a file-size limit is full, or the disk fails (EIO).';
-
-async function syncToDisk(path: string, flags: 'r' | 'r+'): Promise<void> {
-  const file = await openFile(path, flags);
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
