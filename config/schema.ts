@@ -168,7 +168,7 @@ export const settings = z.object({
     'Longest time from the first unsaved entry to its flush (group commit).',
   ),
   saveStallMs: milliseconds(5_000).describe('Saving stands still for this long: /health/ready fails.'),
-  fanoutIntervalMs: milliseconds(10, 0).describe('A busy session sends at most one frame per this time.'),
+  fanoutIntervalMs: milliseconds(16, 0).describe('A busy session sends at most one frame per this time.'),
   auditIntervalMs: milliseconds(1_000).describe('How often heads are compared, so that a lost hint is repaired.'),
   sessionIdleMs: milliseconds(60_000).describe('A session without connections is closed after this time.'),
   participantLeaseMs: milliseconds(30_000, 1_000).describe('A participant who is not renewed for this long is gone.'),

@@ -2,6 +2,8 @@
 export interface WebSocketOfEngine {
   /** Bytes that the kernel has not taken yet. */
   readonly bufferedAmount: number;
+  /** Hands a message to the kernel, behind those before it. */
+  send(message: Buffer, options: { readonly binary: boolean }): void;
   /** Ends the connection at once, whatever waits to be sent. */
   terminate(): void;
   once(event: 'close', run: () => void): unknown;
@@ -18,5 +20,5 @@ export function webSocketOf(conn: { readonly transport: object }): WebSocketOfEn
 
 function isWebSocket(value: unknown): value is WebSocketOfEngine {
   if (typeof value !== 'object' || value === null) return false;
-  return 'bufferedAmount' in value && 'terminate' in value && 'once' in value;
+  return 'bufferedAmount' in value && 'send' in value && 'terminate' in value && 'once' in value;
 }

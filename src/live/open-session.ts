@@ -218,7 +218,7 @@ export class OpenSession implements FeedListener {
   // ————— writing
 
   /** Gives a batch its place; resolves when the own gate has passed it (DL3). */
-  async submit(connectionId: string, request: Requests['operation:submit']): Promise<Replies['operation:submit']> {
+  submit(connectionId: string, request: Requests['operation:submit']): Promise<Replies['operation:submit']> {
     return this.#placement.place(() => this.#company.members.get(connectionId), request);
   }
 

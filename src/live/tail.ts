@@ -1,4 +1,4 @@
-import { markBefore, prevSeqOf, weightOf, type Entry } from '../protocol/entry';
+import { markOf, prevSeqOf, weightOf, type Entry } from '../protocol/entry';
 import type { Mark } from '../protocol/positions';
 
 /**
@@ -13,6 +13,9 @@ export interface RingLimits {
   readonly maxBytes: number;
 }
 
+/** Entries that left the ring are let go of together, once they are this share of its entries or bytes: moving the rest up costs. */
+const DROPPED_SHARE = 1 / 8;
+
 /** The newest stretch of a session's history on this instance: a gate that lets only the next entry in, and a bounded ring. */
 export class Tail {
   readonly epoch: number;
@@ -20,8 +23,11 @@ export class Tail {
   #head: Mark;
   /** The mark before the first entry of the ring. */
   #start: Mark;
+  /** Behind those that left it. */
   #ring: Entry[] = [];
   #bytes = 0;
+  #dropped = 0;
+  #droppedBytes = 0;
 
   constructor(epoch: number, head: Mark, limits: RingLimits) {
     this.epoch = epoch;
@@ -67,6 +73,8 @@ export class Tail {
     next.#start = this.#start;
     next.#ring = this.#ring;
     next.#bytes = this.#bytes;
+    next.#dropped = this.#dropped;
+    next.#droppedBytes = this.#droppedBytes;
     return next;
   }
 
@@ -93,12 +101,16 @@ export class Tail {
 
   /** The newest entry of a client in the ring, up to `seq`. */
   newestOf(clientId: string, seq: number): Entry | undefined {
-    return this.#ring.findLast((entry) => entry.clientId === clientId && entry.seq <= seq);
+    for (let index = this.#ring.length - 1; index >= this.#dropped; index -= 1) {
+      const entry = this.#ring[index];
+      if (entry && entry.clientId === clientId && entry.seq <= seq) return entry;
+    }
+    return undefined;
   }
 
   /** Index of the entry that covers `seq`. */
   #indexOf(seq: number): number {
-    let low = 0;
+    let low = this.#dropped;
     let high = this.#ring.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -110,19 +122,19 @@ export class Tail {
 
   #trim(): void {
     const { maxEntries, maxBytes } = this.#limits;
-    let excess = 0;
-    let bytes = this.#bytes;
+    const ring = this.#ring;
     // The newest entry always stays, however large, so that the ring covers the head's predecessor.
-    while (excess < this.#ring.length - 1 && (this.#ring.length - excess > maxEntries || bytes > maxBytes)) {
-      const entry = this.#ring[excess];
+    while (ring.length - this.#dropped > 1 && (ring.length - this.#dropped > maxEntries || this.#bytes > maxBytes)) {
+      const entry = ring[this.#dropped];
       if (!entry) break;
-      bytes -= weightOf(entry);
-      excess += 1;
+      this.#bytes -= weightOf(entry);
+      this.#dropped += 1;
+      this.#droppedBytes += weightOf(entry);
+      this.#start = markOf(entry);
     }
-    if (excess === 0) return;
-    this.#ring.splice(0, excess);
-    this.#bytes = bytes;
-    const first = this.#ring[0];
-    if (first) this.#start = markBefore(first);
+    if (this.#dropped < ring.length * DROPPED_SHARE && this.#droppedBytes < maxBytes * DROPPED_SHARE) return;
+    ring.splice(0, this.#dropped);
+    this.#dropped = 0;
+    this.#droppedBytes = 0;
   }
 }

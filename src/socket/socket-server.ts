@@ -1,7 +1,6 @@
 import type { Server as HttpServer } from 'node:http';
 import { Server } from 'socket.io';
 import { isOriginAllowed } from '../lib/origin';
-import { textParser } from './text-parser';
 
 /**
  * A connection that answers no ping for so long is dead. The answer waits behind what the client is sending: one operation at its
@@ -28,7 +27,6 @@ export function createSocketServer(options: {
   return new Server(httpServer, {
     path,
     transports: ['websocket'],
-    parser: textParser,
     allowUpgrades: false,
     serveClient: false,
     perMessageDeflate: false,

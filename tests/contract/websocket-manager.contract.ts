@@ -1,4 +1,5 @@
 import type { WebSocketManager } from '../../src/connections/websocket-manager';
+import { JsonText } from '../../src/protocol/json-text';
 import { eventually } from '../support/eventually';
 import type { RawSocket } from '../support/raw-socket';
 import type { WireClient } from '../support/wire-client';
@@ -142,6 +143,36 @@ export function webSocketManagerContract(backend: string, start: () => Promise<C
         expect(a.all('session:renamed')).toHaveLength(10);
         expect(one.manager.backlogBytes(a.connectionId)).toBe(0);
       });
+    });
+
+    test('[DL1] what is text already arrives as its value, in the order in which all was sent', async () => {
+      const [a, b] = [await one.connect('ada'), await one.connect('bob')];
+      for (const { connectionId } of [a, b]) one.manager.enter(connectionId, 's');
+      const text = (title: string): JsonText<ReturnType<typeof renamed>> =>
+        new JsonText(JSON.stringify(renamed(title)));
+      const large = 'x'.repeat(8_000_000);
+      // Behind the large one Socket.IO keeps what comes until the kernel has taken it.
+      for (const title of [large, 'a "value"']) one.manager.toSessionHere('s', 'session:renamed', renamed(title));
+      expect(one.manager.toSessionHere('s', 'session:renamed', text('a "text" \u2028\ud83d\ude00'))).toBe(2);
+      one.manager.toSessionHere('s', 'session:renamed', renamed('another value'));
+      one.manager.toSessionHere('s', 'session:renamed', text('another text'));
+      const inOrder = [large, 'a "value"', 'a "text" \u2028\ud83d\ude00', 'another value', 'another text'];
+      expect(await titlesHeardBy(a, one)).toEqual(inOrder);
+      expect(await titlesHeardBy(b, one)).toEqual(inOrder);
+      one.manager.toSessionHere('s', 'session:renamed', text('after quiet'));
+      expect((await titlesHeardBy(a, one)).at(-1)).toBe('after quiet');
+      expect(one.manager.toSessionHere('t', 'session:renamed', text('to nobody'))).toBe(0);
+    });
+
+    test('[DL6] text that is left unread is counted as well', async () => {
+      const { socket, connectionId } = await one.connectRaw('ada');
+      one.manager.enter(connectionId, 's');
+      socket.pause();
+      const text = new JsonText<ReturnType<typeof renamed>>(JSON.stringify(renamed('x'.repeat(32_000_000))));
+      one.manager.toSessionHere('s', 'session:renamed', text);
+      expect(one.manager.backlogBytes(connectionId)).toBeGreaterThan(8_000_000);
+      one.manager.disconnectHere(connectionId);
+      expect(one.manager.backlogBytes(connectionId)).toBe(0);
     });
 
     test('connections and users are counted', async () => {

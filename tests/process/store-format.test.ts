@@ -1,6 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { open } from 'lmdb';
+import { open, type Database } from 'lmdb';
 import { networkFileSystemOf } from '../../src/storage/lmdb/lmdb-disk';
 import { bringUpToFormat } from '../../src/storage/lmdb/lmdb-format';
 import { openTables, type Tables } from '../../src/storage/lmdb/lmdb-tables';
@@ -37,7 +37,7 @@ async function makeStore(): Promise<void> {
 
 test('[ST11] a new store says its format, and is found again by it', async () => {
   await makeStore();
-  expect(await withTables(({ meta }) => meta.get('format'))).toBe(1);
+  expect(await withTables(({ meta }) => meta.get('format'))).toBe(2);
   const store = lmdbStore(directory);
   await store.start();
   expect(await storedEntries(store, 'novel')).toEqual(chain(5));
@@ -50,7 +50,7 @@ test('[ST11] a store of a newer format is refused with the format needed, and le
   const store = lmdbStore(directory);
   await expect(store.start()).rejects.toMatchObject({
     code: 'STORE_UNAVAILABLE',
-    message: expect.stringMatching(/has format 7.*up to 1.*run a version that knows format 7/),
+    message: expect.stringMatching(/has format 7.*up to 2.*run a version that knows format 7/),
   });
   await expect(store.operationLog.head('novel')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   expect(await withTables(({ meta }) => meta.get('format'))).toBe(7);
@@ -59,13 +59,39 @@ test('[ST11] a store of a newer format is refused with the format needed, and le
 test('[ST11] an older store is migrated by every step that it lacks, once, in one transaction with its new format', async () => {
   await makeStore();
   const done: string[] = [];
-  const steps = ['1 to 2', '2 to 3'].map((name) => (): void => void done.push(name));
+  const steps = ['1 to 2', '2 to 3', '3 to 4'].map((name) => (): void => void done.push(name));
   await withTables(async (tables, transact) => {
     await transact(() => bringUpToFormat(tables, steps));
-    expect(tables.meta.get('format')).toBe(3);
+    expect(tables.meta.get('format')).toBe(4);
     await transact(() => bringUpToFormat(tables, steps));
   });
-  expect(done).toEqual(['1 to 2', '2 to 3']);
+  expect(done).toEqual(['2 to 3', '3 to 4']);
+});
+
+test('[ST11] entries of format 1, each in a row of its own, are found again in the present one', async () => {
+  await makeStore();
+  const histories = [chain(2_500), chain(3)];
+  await withTables(({ meta, entries: stored, heads }, transact) =>
+    transact(() => {
+      void meta.put('format', 1);
+      for (const key of [...stored.getKeys()]) void stored.remove(key);
+      const rows = stored as unknown as Database<unknown, [number, number]>;
+      histories.forEach((entries, index) => {
+        for (const entry of entries) {
+          const { seq, count, epoch, prevTag, tag, clientId, clientSeq, userId, at, operations } = entry;
+          void rows.put([index + 1, seq], [count, epoch, prevTag, tag, clientId, clientSeq, userId, at, operations]);
+        }
+        const last = entries[entries.length - 1];
+        void heads.put(['novel', 'poem'][index] ?? '', [index + 1, 1, last?.seq ?? 0, last?.tag ?? '', 0, '']);
+      });
+    }),
+  );
+  const store = lmdbStore(directory);
+  await store.start();
+  expect(await storedEntries(store, 'novel')).toEqual(histories[0]);
+  expect(await storedEntries(store, 'poem')).toEqual(histories[1]);
+  await store.stop();
+  expect(await withTables(({ meta, entries }) => [meta.get('format'), entries.getCount()])).toEqual([2, 41]);
 });
 
 test('[ST11] a migration that fails leaves the store in its old format', async () => {
@@ -75,8 +101,8 @@ test('[ST11] a migration that fails leaves the store in its old format', async (
     throw new Error('out of luck');
   };
   await withTables(async (tables, transact) => {
-    await expect(transact(() => bringUpToFormat(tables, [halfWay]))).rejects.toThrow('out of luck');
-    expect(tables.meta.get('format')).toBe(1);
+    await expect(transact(() => bringUpToFormat(tables, [() => {}, halfWay]))).rejects.toThrow('out of luck');
+    expect(tables.meta.get('format')).toBe(2);
     expect(tables.records.get('novel')).toBeDefined();
   });
 });
@@ -85,11 +111,11 @@ test('[ST11] a server that was running when a newer one migrated its store write
   const process = await StoreProcess.start();
   const store = await process.open({ directory });
   await openedSession(store, 'novel');
-  await withTables(({ meta }, transact) => transact(() => void meta.put('format', 2)));
+  await withTables(({ meta }, transact) => transact(() => void meta.put('format', 9)));
   const entries = chain(1);
   await expect(store.operationLog.save([{ sessionId: 'novel', epoch: 1, entries }])).rejects.toMatchObject({
     code: 'STORE_UNAVAILABLE',
-    message: expect.stringContaining('run a version that knows format 2'),
+    message: expect.stringContaining('run a version that knows format 9'),
   });
   await process.end();
   expect(await withTables(({ entries: stored }) => stored.getCount())).toBe(0);

@@ -1,11 +1,15 @@
 import { FlowError } from '../../protocol/errors';
+import { gatherEntries } from './lmdb-format-2';
 import type { Tables } from './lmdb-tables';
 
 /** Brings a store from one format to the next, inside the transaction that records it. */
 export type Migration = (tables: Tables) => void;
 
-/** `MIGRATIONS[0]` leads from format 1 to 2, and so on. There is only format 1 yet. */
-const MIGRATIONS: readonly Migration[] = [];
+/** `MIGRATIONS[0]` leads from format 1 to 2, and so on. */
+const MIGRATIONS: readonly Migration[] = [
+  // 2: entries that were saved together share a row.
+  gatherEntries,
+];
 
 export const CURRENT_FORMAT = MIGRATIONS.length + 1;
 

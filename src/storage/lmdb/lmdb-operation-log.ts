@@ -8,7 +8,7 @@ import {
   getClient,
   getHead,
   putClient,
-  putEntry,
+  putEntries,
   putHead,
   removeEntries,
   tagAt,
@@ -104,10 +104,8 @@ function saveSession(tables: Tables, save: SessionSave): SaveResult {
   if (verdict.status !== 'continues') return verdict;
 
   const lastOfClient = new Map<string, Entry>();
-  for (const entry of verdict.fresh) {
-    putEntry(tables, head.history, entry);
-    lastOfClient.set(entry.clientId, entry);
-  }
+  putEntries(tables, head.history, verdict.fresh);
+  for (const entry of verdict.fresh) lastOfClient.set(entry.clientId, entry);
   for (const entry of lastOfClient.values()) putClient(tables, head.history, entry);
   const last = verdict.fresh[verdict.fresh.length - 1];
   const saved = last ? markOf(last) : { seq: head.seq, tag: head.tag };

@@ -9,7 +9,7 @@ import {
   getHead,
   getRecord,
   newHistory,
-  putEntry,
+  putEntries,
   putHead,
   putRecord,
   type Head,
@@ -127,6 +127,10 @@ function copyEntries(tables: Tables, source: Head, at: Mark, history: number): M
     throw new FlowError('STORE_UNAVAILABLE', 'The session was pruned while it was copied.', { retryAfterMs: 1_000 });
   }
   // The copy's epochs start anew, so its entries must not claim later ones. Tags do not cover the epoch.
-  for (const entry of piece) putEntry(tables, history, { ...entry, epoch: 1 });
+  putEntries(
+    tables,
+    history,
+    piece.map((entry) => ({ ...entry, epoch: 1 })),
+  );
   return markOf(last);
 }

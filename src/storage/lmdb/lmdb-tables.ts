@@ -1,5 +1,5 @@
 import type { Database, RootDatabase } from 'lmdb';
-import type { ClientRow, Entry } from '../../protocol/entry';
+import { weightOf, type ClientRow, type Entry } from '../../protocol/entry';
 import { GENESIS, type Mark, type Position } from '../../protocol/positions';
 import type { AccessChange, NumberedChange } from '../access-changes';
 import type { SessionRecord } from '../session-records';
@@ -13,10 +13,10 @@ type HeadRow = readonly [
   snapshotSeq: number,
   snapshotTag: string,
 ];
-type EntryRow = readonly [
+/** Entries that were saved together: a row of its own for each costs more than the entry. */
+type StretchRow = readonly [epoch: number, prevTag: string, entries: readonly EntryTuple[]];
+type EntryTuple = readonly [
   count: number,
-  epoch: number,
-  prevTag: string,
   tag: string,
   clientId: string,
   clientSeq: number,
@@ -32,11 +32,14 @@ type RecordRow = readonly [
   updatedAt: number,
   closedAt: number | null,
 ];
+/** Bounds of a stretch: what is read of one that nobody wants costs little. */
+const STRETCH_ENTRIES = 64;
+const STRETCH_BYTES = 32_768;
 export type LeaseRow = readonly [text: string, endsAt: number, place: number];
 type AccessChangeRow = readonly [at: number, change: AccessChange];
 type ClientTuple = readonly [clientSeq: number, seq: number, count: number, prevTag: string, tag: string];
-/** Key of what belongs to one history: entries by the seq of their last operation, clients by their id. */
-type InHistory<Key> = [history: number, key: Key];
+/** Key of what belongs to one history: stretches by the seq of their last operation, clients by their id. */
+export type InHistory<Key> = [history: number, key: Key];
 
 /**
  * The tables of the store. A session's entries, clients and snapshot hang on a history number instead of its id: keys are
@@ -49,7 +52,7 @@ export interface Tables {
   /** Open sessions, once under '' and once under their creator. */
   readonly listings: Database<true, [owner: string, sessionId: string]>;
   readonly heads: Database<HeadRow, string>;
-  readonly entries: Database<EntryRow, InHistory<number>>;
+  readonly entries: Database<StretchRow, InHistory<number>>;
   readonly clients: Database<ClientTuple, InHistory<string>>;
   /** Payload of the latest snapshot; its position is in the head, so that positions are checked without reading it. */
   readonly snapshots: Database<Uint8Array, number>;
@@ -110,24 +113,55 @@ export function putHead({ heads }: Tables, sessionId: string, head: Head): void 
   void heads.put(sessionId, [history, epoch, seq, tag, snapshot.seq, snapshot.tag]);
 }
 
-export function putEntry({ entries }: Tables, history: number, entry: Entry): void {
-  const { seq, count, epoch, prevTag, tag, clientId, clientSeq, userId, at, operations } = entry;
-  void entries.put([history, seq], [count, epoch, prevTag, tag, clientId, clientSeq, userId, at, operations]);
+/** Puts entries that continue each other behind what the history has. */
+export function putEntries(tables: Tables, history: number, entries: readonly Entry[]): void {
+  let stretch: Entry[] = [];
+  let bytes = 0;
+  for (const entry of entries) {
+    const isFull = stretch.length === STRETCH_ENTRIES || bytes >= STRETCH_BYTES || stretch[0]?.epoch !== entry.epoch;
+    if (isFull) putStretch(tables, history, stretch);
+    if (isFull) [stretch, bytes] = [[], 0];
+    stretch.push(entry);
+    bytes += weightOf(entry);
+  }
+  putStretch(tables, history, stretch);
 }
 
-/** Entries of a history that end after `afterSeq`, read one by one as they are asked for. */
-export function* entriesAfter({ entries }: Tables, history: number, afterSeq: number): Generator<Entry> {
-  const range = { start: [history, afterSeq], end: [history, Number.POSITIVE_INFINITY], exclusiveStart: true };
-  for (const { key, value } of entries.getRange(range)) {
-    const [count, epoch, prevTag, tag, clientId, clientSeq, userId, at, operations] = value;
-    yield { epoch, seq: key[1], count, prevTag, tag, clientId, clientSeq, userId, at, operations };
+function putStretch({ entries }: Tables, history: number, stretch: readonly Entry[]): void {
+  const [first] = stretch;
+  const last = stretch[stretch.length - 1];
+  if (!first || !last) return;
+  const tuples = stretch.map(
+    ({ count, tag, clientId, clientSeq, userId, at, operations }) =>
+      [count, tag, clientId, clientSeq, userId, at, operations] as const,
+  );
+  void entries.put([history, last.seq], [first.epoch, first.prevTag, tuples]);
+}
+
+function* entriesOf(lastSeq: number, [epoch, firstPrevTag, tuples]: StretchRow): Generator<Entry> {
+  let prevTag = firstPrevTag;
+  let seq = lastSeq;
+  for (const [count] of tuples) seq -= count;
+  for (const [count, tag, clientId, clientSeq, userId, at, operations] of tuples) {
+    seq += count;
+    yield { epoch, seq, count, prevTag, tag, clientId, clientSeq, userId, at, operations };
+    prevTag = tag;
   }
 }
 
-export function tagAt({ entries }: Tables, { history, seq, tag, snapshot }: Head, wantedSeq: number): string | null {
+/** Entries of a history that end after `afterSeq`, read stretch by stretch as they are asked for. */
+export function* entriesAfter({ entries }: Tables, history: number, afterSeq: number): Generator<Entry> {
+  const range = { start: [history, afterSeq], end: [history, Number.POSITIVE_INFINITY], exclusiveStart: true };
+  for (const { key, value } of entries.getRange(range)) {
+    for (const entry of entriesOf(key[1], value)) if (entry.seq > afterSeq) yield entry;
+  }
+}
+
+export function tagAt(tables: Tables, { history, seq, tag, snapshot }: Head, wantedSeq: number): string | null {
   if (wantedSeq === 0) return null;
   for (const mark of [{ seq, tag }, snapshot]) if (mark.seq === wantedSeq) return mark.tag;
-  return entries.get([history, wantedSeq])?.[3] ?? null;
+  for (const entry of entriesAfter(tables, history, wantedSeq - 1)) return entry.seq === wantedSeq ? entry.tag : null;
+  return null;
 }
 
 export function putClient({ clients }: Tables, history: number, { clientId, ...entry }: Entry): void {
@@ -161,13 +195,28 @@ export function* accessChangesAfter(
   }
 }
 
-/** Removes the first entries of a history up to `seq`, at most `limit` of them, stopping at one that is not older than `before`. */
+/**
+ * Removes the first entries of a history up to `seq` until one is not older than `before`, and no further stretch once `limit` are gone.
+ * Answers how many it removed.
+ */
 export function removeEntries(tables: Tables, history: number, seq: number, before: number, limit: number): number {
-  const doomed: number[] = [];
-  for (const entry of entriesAfter(tables, history, 0)) {
-    if (entry.seq > seq || entry.at >= before || doomed.length === limit) break;
-    doomed.push(entry.seq);
+  const doomed: Array<InHistory<number>> = [];
+  let kept: Entry[] = [];
+  let removed = 0;
+  for (const { key, value } of tables.entries.getRange({
+    start: [history, 0],
+    end: [history, Number.POSITIVE_INFINITY],
+  })) {
+    const entries = [...entriesOf(key[1], value)];
+    const young = entries.findIndex((entry) => entry.seq > seq || entry.at >= before);
+    kept = young === -1 ? [] : entries.slice(young);
+    removed += entries.length - kept.length;
+    if (kept.length > 0) break;
+    doomed.push(key);
+    if (removed >= limit) break;
   }
-  for (const doomedSeq of doomed) void tables.entries.remove([history, doomedSeq]);
-  return doomed.length;
+  for (const key of doomed) void tables.entries.remove(key);
+  // Under the key it has, which is its end.
+  putStretch(tables, history, kept);
+  return removed;
 }
