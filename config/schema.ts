@@ -234,7 +234,7 @@ export const settings = z.object({
       'Bearer token that opens what is for administrators. They may also show a token of their own, whose claim `roles` has flow-admin.',
     ),
   allowedOrigins: originList.describe(
-    'Origins whose pages may connect, comma-separated; * for any. Empty: pages of the same host name and of localhost.',
+    'Origins whose pages may connect, comma-separated; * for any. Empty: pages of the same host name and of localhost. With AUTH_MODE=open also the names with a dot by which this server may be called.',
   ),
 });
 

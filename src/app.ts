@@ -2,10 +2,13 @@ import { createServer } from 'node:http';
 import express from 'express';
 import type { Config } from '../config/load-config';
 import { createFlow, type FlowOptions, type StopReport } from './flow';
+import { sendRefusal } from './http/outgoing';
 import { endStalled, httpLimits } from './lib/http-limits';
 import { listen, type Listening } from './lib/listen';
 import { createLogger, type Logger } from './lib/logger';
+import { secureHeaders } from './lib/secure-headers';
 import { faultCode } from './lib/system-faults';
+import { FlowError } from './protocol/errors';
 
 /** The stand-alone server: an Express app and an HTTP server of its own around one flow. */
 export interface App {
@@ -26,7 +29,9 @@ export function createApp(
   const httpServer = createServer(httpLimits(config.handshakeTimeoutMs), web);
   endStalled(httpServer, config.handshakeTimeoutMs);
   const flow = createFlow({ ...options, httpServer, config, log });
+  web.use(secureHeaders);
   web.use(flow.router);
+  web.use((_request, response) => sendRefusal(response, new FlowError('BAD_REQUEST', 'There is nothing here.'), 404));
   let listening: Listening | undefined;
 
   function letGo(): void {

@@ -31,6 +31,7 @@ import { RedisInstanceBus } from './instances/redis-instance-bus';
 import { RedisInstanceLeases } from './instances/redis-instance-leases';
 import type { Clock } from './lib/clock';
 import type { Logger } from './lib/logger';
+import type { OriginRules } from './lib/origin';
 import { Documents } from './live/documents';
 import type { LiveServices } from './live/live-services';
 import { OlderStores } from './live/older-stores';
@@ -148,7 +149,7 @@ export function createFlowContainer(given: Given) {
           path: given.socketPath,
           maxBatchBytes: config.maxBatchBytes,
           handshakeMs: config.handshakeTimeoutMs,
-          allowedOrigins: config.allowedOrigins,
+          originRules: originRulesOf(given),
           phase: given.phase,
         }),
       ).singleton(),
@@ -319,8 +320,14 @@ function chooseDevices({ config, redis, redisKeys: keys, clock }: Cradle): Devic
   return new RedisDevices({ redis, keys, ttlMs });
 }
 
+export const originRulesOf = (given: Pick<Given, 'authenticate' | 'config'>): OriginRules => ({
+  allowedOrigins: given.config.allowedOrigins,
+  isOpen: isOpen(given),
+});
+
 /** Whether names are nobody's. */
-const isOpen = ({ authenticate, config }: Given): boolean => !authenticate && config.authMode === 'open';
+const isOpen = ({ authenticate, config }: Pick<Given, 'authenticate' | 'config'>): boolean =>
+  !authenticate && config.authMode === 'open';
 
 function makeAuthentication(cradle: Cradle): Authentication {
   const { given, config, accessFollower: follower, revocations, deviceSessions, clock } = cradle;

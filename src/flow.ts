@@ -3,7 +3,7 @@ import type { Router } from 'express';
 import { loadConfig, type Config } from '../config/load-config';
 import type { Authenticate, Authorize } from './access/access';
 import { openAuthorize } from './access/open-access';
-import { createFlowContainer } from './container';
+import { createFlowContainer, originRulesOf } from './container';
 import { createHttpRouter } from './http/router';
 import type { InstanceGuard } from './instances/instance-guard';
 import type { InstanceRegistry } from './instances/instance-registry';
@@ -133,7 +133,7 @@ export function createFlow(options: FlowOptions): Flow {
       authorize,
       phase: () => phase,
       saveStallMs: config.saveStallMs,
-      allowedOrigins: config.allowedOrigins,
+      originRules: originRulesOf({ authenticate: hooks.authenticate, config }),
       maxBatchBytes: config.maxBatchBytes,
     }),
     async start() {

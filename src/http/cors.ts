@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express';
-import { isOriginAllowed } from '../lib/origin';
+import { isOriginAllowed, type OriginRules } from '../lib/origin';
 import { FlowError } from '../protocol/errors';
 import type { Refuse } from './refuse';
 
@@ -13,12 +13,12 @@ const HARMLESS_METHODS = ['GET', 'HEAD'];
  * Lets pages of allowed origins in. A page of another origin cannot read what it gets, and what changes something is refused:
  * browsers send some of that without asking first.
  */
-export function cors(allowedOrigins: readonly string[], methods: readonly string[], refuse: Refuse): RequestHandler {
+export function cors(rules: OriginRules, methods: readonly string[], refuse: Refuse): RequestHandler {
   return (request, response, next) => {
     const { origin, host } = request.headers;
     response.vary('Origin');
     if (origin === undefined) return next();
-    if (!isOriginAllowed(origin, host, allowedOrigins)) {
+    if (!isOriginAllowed(origin, host, rules)) {
       if (HARMLESS_METHODS.includes(request.method)) return next();
       return refuse(new FlowError('FORBIDDEN', 'Pages of this origin may not call this server.'), request, response);
     }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
+import { contentPolicy } from '../lib/secure-headers';
 import { ERRORS } from '../protocol/errors';
 import { errorsOf, nothing, type Endpoint } from './endpoints';
 import { namedEndpoints } from './openapi';
@@ -14,7 +15,7 @@ table { border-collapse: collapse; } td, th { text-align: left; padding: 0.2rem 
 `;
 
 /** Nothing but this page's own style: no scripts, no frames, no loading from anywhere. */
-export const DOCS_CONTENT_POLICY = `default-src 'none'; style-src 'sha256-${hash('sha256', STYLE, 'base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+export const DOCS_CONTENT_POLICY = contentPolicy({ 'style-src': [`'sha256-${hash('sha256', STYLE, 'base64')}'`] });
 
 /** The endpoints as a page to read, from the same schemas as everything else. */
 export function docsPage(version: string): string {

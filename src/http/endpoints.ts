@@ -235,8 +235,8 @@ export type EndpointName = keyof typeof endpoints;
 export function errorsOf({ access, method, errors }: Endpoint): readonly ErrorCode[] {
   if (access === 'public') return ['BAD_REQUEST', 'INTERNAL'];
   if (access === 'tiered') return ERRORS_OF_ANY_CALL;
-  const ofBodies: ErrorCode[] = method === 'get' ? [] : ['TOO_LARGE', 'FORBIDDEN'];
-  return [...new Set<ErrorCode>([...errors, ...ofBodies, ...ERRORS_OF_ANY_CALL])];
+  const ofBodies: ErrorCode[] = method === 'get' ? [] : ['TOO_LARGE'];
+  return [...new Set<ErrorCode>([...errors, 'FORBIDDEN', ...ofBodies, ...ERRORS_OF_ANY_CALL])];
 }
 
 const ERRORS_OF_ANY_CALL: readonly ErrorCode[] = [

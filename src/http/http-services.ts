@@ -4,6 +4,7 @@ import type { DeviceSessions } from '../access/device-sessions';
 import type { WebSocketManager } from '../connections/websocket-manager';
 import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
+import type { OriginRules } from '../lib/origin';
 import type { Documents } from '../live/documents';
 import type { OlderStores } from '../live/older-stores';
 import type { OpenSessions } from '../live/open-sessions';
@@ -59,6 +60,6 @@ export interface HttpServices {
   readonly phase: () => 'starting' | 'ready' | 'draining';
   /** Saving stands still for this long: the instance is not ready (ST7). */
   readonly saveStallMs: number;
-  readonly allowedOrigins: readonly string[];
+  readonly originRules: OriginRules;
   readonly maxBatchBytes: number;
 }

@@ -71,6 +71,8 @@ const hasBody = ({ headers }: Request): boolean =>
 
 /** Read from the URL itself: an application that we are part of may have turned Express's own parser off. */
 function queryOf({ url }: Request): Record<string, string> {
+  // A whole address, as proxies are asked, need not be one.
+  if (!URL.canParse(url, 'http://localhost')) throw new FlowError('BAD_REQUEST', 'The address is not valid.');
   const { searchParams } = new URL(url, 'http://localhost');
   const query: Record<string, string> = {};
   for (const [name, value] of searchParams) {

@@ -17,7 +17,7 @@ export function openApiDocument({ version, mountPath }: { version: string; mount
   return {
     openapi: '3.0.3',
     info: { title: 'Flow Backend', version, description: ERRORS_EXPLAINED },
-    servers: [{ url: mountPath || '/' }],
+    servers: serversOf(mountPath),
     paths,
     components: {
       schemas: componentSchemas(),
@@ -27,6 +27,9 @@ export function openApiDocument({ version, mountPath }: { version: string; mount
     },
   };
 }
+
+/** Where the described paths begin. */
+export const serversOf = (mountPath: string): JsonObject[] => [{ url: mountPath || '/' }];
 
 export const namedEndpoints = (): Array<[EndpointName, Endpoint]> =>
   Object.entries(endpoints).flatMap(([name, endpoint]) => (isEndpointName(name) ? [[name, endpoint]] : []));

@@ -1,16 +1,18 @@
 import { DOCS_CONTENT_POLICY, docsPage } from './docs-page';
 import { endpoints } from './endpoints';
-import { openApiDocument } from './openapi';
+import { openApiDocument, serversOf } from './openapi';
 import { serve, type Route } from './serve';
 
 /** GET /openapi.json, /docs. */
 export function referenceRoutes({ version }: { version: string }): Route[] {
+  // Made once: it takes some twenty milliseconds, and anybody may ask.
   const page = docsPage(version);
+  const description = openApiDocument({ version, mountPath: '' });
   return [
     serve(endpoints.openApi, ({ mountPath }) => ({
       kind: 'raw',
       mediaType: 'application/json; charset=utf-8',
-      content: JSON.stringify(openApiDocument({ version, mountPath })),
+      content: JSON.stringify({ ...description, servers: serversOf(mountPath) }),
     })),
     serve(endpoints.docs, () => ({
       kind: 'raw',

@@ -5,6 +5,8 @@ import express, {
   type Response,
   type Router,
 } from 'express';
+import { isNameAllowed, NAME_REFUSED } from '../lib/origin';
+import { secureHeaders } from '../lib/secure-headers';
 import { FlowError } from '../protocol/errors';
 import { cors } from './cors';
 import { deviceRoutes } from './device-routes';
@@ -29,20 +31,24 @@ const NOT_READY_RETRY_MS = 1_000;
  * be mounted in an application that has more.
  */
 export function createHttpRouter(services: HttpServices): Router {
-  const { allowedOrigins, phase, log } = services;
+  const { originRules, phase, log } = services;
   const router = express.Router();
   const refuse = createRefuse(services);
   const read = createReader(services);
-  const entry = [requestLog(log), setHeaders(phase)];
+  const entry = [requestLog(log), secureHeaders, closeWhileDraining(phase)];
 
   async function respond({ endpoint, answer }: Route, request: Request, response: Response): Promise<void> {
-    if (endpoint.access === 'user') demandReady(phase());
+    if (endpoint.access === 'user') {
+      demandReady(phase());
+      const { origin, host } = request.headers;
+      if (!isNameAllowed(origin, host, originRules)) throw new FlowError('FORBIDDEN', NAME_REFUSED);
+    }
     await send(endpoint, await answer(read(endpoint, request, response)), request, response);
   }
 
   for (const [path, routes] of byPath(routesOf(services))) {
     const methods = methodsOf(routes);
-    router.all(path, ...entry, cors(allowedOrigins, methods, refuse));
+    router.all(path, ...entry, cors(originRules, methods, refuse));
     for (const route of routes) {
       router[route.endpoint.method](path, (request, response) => {
         respond(route, request, response).catch((fault: unknown) => refuse(fault, request, response));
@@ -87,11 +93,9 @@ function methodsOf(routes: readonly Route[]): string[] {
   return [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'];
 }
 
-function setHeaders(phase: HttpServices['phase']): RequestHandler {
+/** A server that stops waits for its connections. */
+function closeWhileDraining(phase: HttpServices['phase']): RequestHandler {
   return (_request, response, next) => {
-    response.removeHeader('X-Powered-By');
-    response.set('X-Content-Type-Options', 'nosniff');
-    // A server that stops waits for its connections.
     if (phase() === 'draining') response.set('Connection', 'close');
     next();
   };

@@ -1,6 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import { Server } from 'socket.io';
-import { isOriginAllowed } from '../lib/origin';
+import { isNameAllowed, isOriginAllowed, NAME_REFUSED, type OriginRules } from '../lib/origin';
+import { secureHeaders } from '../lib/secure-headers';
 
 /**
  * A connection that answers no ping for so long is dead. The answer waits behind what the client is sending: one operation at its
@@ -20,11 +21,11 @@ export function createSocketServer(options: {
   maxBatchBytes: number;
   /** Who has not said by then who they are is no client. */
   handshakeMs: number;
-  allowedOrigins: readonly string[];
+  originRules: OriginRules;
   phase: () => 'starting' | 'ready' | 'draining';
 }): Server {
-  const { httpServer, path, maxBatchBytes, handshakeMs, allowedOrigins, phase } = options;
-  return new Server(httpServer, {
+  const { httpServer, path, maxBatchBytes, handshakeMs, originRules, phase } = options;
+  const io = new Server(httpServer, {
     path,
     transports: ['websocket'],
     allowUpgrades: false,
@@ -37,9 +38,13 @@ export function createSocketServer(options: {
     pingTimeout: PING.timeoutMs,
     maxHttpBufferSize: maxBatchBytes * FRAME_ALLOWANCE,
     allowRequest: (request, decide) => {
-      const isAllowed = isOriginAllowed(request.headers.origin, request.headers.host, allowedOrigins);
-      const isReady = phase() === 'ready';
-      decide(isReady ? (isAllowed ? null : 'origin not allowed') : phase(), isReady && isAllowed);
+      const { origin, host } = request.headers;
+      if (phase() !== 'ready') decide(phase(), false);
+      else if (!isOriginAllowed(origin, host, originRules)) decide('origin not allowed', false);
+      else if (!isNameAllowed(origin, host, originRules)) decide(NAME_REFUSED, false);
+      else decide(null, true);
     },
   });
+  io.engine.use(secureHeaders);
+  return io;
 }

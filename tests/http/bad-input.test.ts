@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import request from 'supertest';
 import type { EndpointName } from '../../src/http/endpoints';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
@@ -192,6 +195,29 @@ describe('bad input', () => {
       expect([response.status, errorOf(response).code]).toEqual([400, 'BAD_REQUEST']);
     },
   );
+
+  test('an address with a port that is none is refused', async () => {
+    const { hostname, port } = new URL(server.url);
+    const asked = http.request({ hostname, port, path: 'http://a:99999999/api/sessions' }).end();
+    const [response] = (await once(asked, 'response')) as [http.IncomingMessage];
+    response.resume();
+    expect(response.statusCode).toBe(400);
+  });
+
+  test.each([
+    ['gzip', gzipSync],
+    ['br', brotliCompressSync],
+  ] as const)('a small body that %s makes a hundred megabytes of is refused with TOO_LARGE', async (encoding, pack) => {
+    const post = async (text: Buffer): Promise<number> => {
+      const headers = { 'content-type': 'application/json', 'content-encoding': encoding };
+      const body = new Uint8Array(pack(text));
+      expect(body.length).toBeLessThan(200_000);
+      return (await fetch(`${server.url}/api/sessions`, { method: 'POST', headers, body })).status;
+    };
+    expect(await post(Buffer.alloc(100_000_000, ' '))).toBe(413);
+    // The control: what is refused is the size, not the packing.
+    expect(await post(Buffer.from('{"sessionId":"victim"}'))).toBe(409);
+  });
 
   test.each([
     ['readHistory', 'after', '-1', 'after: Too small: expected number to be >=0'],

@@ -35,7 +35,9 @@ test('/docs runs and loads nothing, and its own style passes its policy', async 
     const page = await request(server.url).get('/docs');
     const style = /<style>([^]*?)<\/style>/.exec(page.text)?.[1] ?? '';
     const digest = createHash('sha256').update(style).digest('base64');
-    expect(page.headers['content-security-policy']).toContain(`default-src 'none'; style-src 'sha256-${digest}';`);
+    expect(page.headers['content-security-policy']).toBe(
+      `default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src 'sha256-${digest}'`,
+    );
   } finally {
     await server.stop();
   }

@@ -27,7 +27,7 @@ export class SocketInstance<Manager extends WebSocketManager> {
       path: '/socket.io',
       maxBatchBytes: 1_000_000,
       handshakeMs: 10_000,
-      allowedOrigins: [],
+      originRules: { allowedOrigins: [], isOpen: true },
       phase: () => 'ready',
     });
     const { port } = httpServer.address() as AddressInfo;
