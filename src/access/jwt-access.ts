@@ -11,7 +11,7 @@ const CLOCK_TOLERANCE_S = 30;
 /** Longer ones fit no header, and cost time to refuse. */
 const MAX_TOKEN_CHARS = 8_192;
 /** What may be part of a key, a path and a log line as it is; anything else is hashed. */
-const PLAIN_ID = /^[A-Za-z0-9._~-]{1,128}$/;
+const PLAIN_ID = /^(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}$/;
 /** In the claim `roles`. */
 const ADMINISTRATOR_ROLE = 'flow-admin';
 

@@ -21,4 +21,7 @@ export function requestLog(log: Logger): RequestHandler {
   });
 }
 
-export const pathOf = (url: string): string => url.split('?')[0] ?? '';
+/** Longer ones are nobody's, and would fill the disk. */
+const MAX_PATH_CHARS = 400;
+
+export const pathOf = (url: string): string => (url.split('?')[0] ?? '').slice(0, MAX_PATH_CHARS);

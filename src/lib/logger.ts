@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
-import { explain } from './system-faults';
+import { ERRORS, FlowError } from '../protocol/errors';
+import { explain, faultCode } from './system-faults';
 
 export type { Logger };
 
@@ -26,10 +27,21 @@ export function createLogger(
 /** For tests and embedders that want none. */
 export const silentLogger: Logger = pino({ level: 'silent' });
 
+/** Where in the code somebody was refused something helps nobody, and anybody could fill a disk with it. */
+const isEverydayRefusal = (fault: Error): fault is FlowError =>
+  fault instanceof FlowError && ['debug', 'info'].includes(ERRORS[fault.code].logLevel);
+
 /** As pino does it, but for the message, into which it would put a colon behind the full stop. */
 function describeFault(fault: unknown): unknown {
   if (!(fault instanceof Error)) return fault;
+  if (isEverydayRefusal(fault)) return describeRefusal(fault);
   return { ...pino.stdSerializers.err(fault), message: explain(fault) };
+}
+
+/** What the caller was told, and the kind of fault behind it: its message may quote what was sent. */
+function describeRefusal({ name, code, message, cause }: FlowError): object {
+  const kind = faultCode(cause) || (cause instanceof Error ? cause.name : undefined);
+  return { type: name, code, message, ...(kind === undefined ? {} : { cause: kind }) };
 }
 
 /** A number is a count, of operations say, and no secret. */

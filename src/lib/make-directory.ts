@@ -2,10 +2,13 @@ import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { faultCode } from './system-faults';
 
-/** Makes a directory and those above it. Node's own recursive mkdir never ends where nothing can be made, as in /proc. */
+/** For whoever runs the server, and nobody else on the machine: there are documents in it. */
+const PRIVATE = 0o700;
+
+/** Makes a directory and those above it; one that is there stays as it is. Node's own recursive mkdir never ends where nothing can be made, as in /proc. */
 export async function makeDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path);
+    await mkdir(path, PRIVATE);
   } catch (fault) {
     const code = faultCode(fault);
     if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
@@ -13,7 +16,7 @@ export async function makeDirectory(path: string): Promise<void> {
     if (code !== 'ENOENT' || parent === path) throw fault;
     await makeDirectory(parent);
     // Somebody else may have made it meanwhile.
-    await mkdir(path).catch((again: unknown) => {
+    await mkdir(path, PRIVATE).catch((again: unknown) => {
       if (faultCode(again) !== 'EEXIST') throw again;
     });
   }

@@ -10,6 +10,7 @@ import { faultCode } from '../lib/system-faults';
 import { prevSeqOf, type Entry } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
 import type { Position } from '../protocol/positions';
+import { sessionId } from '../protocol/schemas';
 import type { EventOrdering, HotLog } from './event-ordering';
 import { entryTag } from './tag';
 
@@ -27,7 +28,7 @@ const position = mark.extend({ epoch: z.int().min(0) });
 const headLine = z.object({
   kind: z.literal(KIND),
   version: z.literal(VERSION),
-  sessionId: z.string(),
+  sessionId,
   /** Milliseconds since 1970. */
   exportedAt: z.number(),
   hotLog: z.object({ epoch: z.int(), head: mark, saved: mark, floor: z.int() }) satisfies z.ZodType<HotLog>,
@@ -60,7 +61,9 @@ export class HotLogFiles {
 
   /** Where a hot log belongs. The same log is the same file, so that it is written once. */
   pathOf(sessionId: string, { epoch, head }: HotLog): string {
-    return join(this.#directory, `${sessionId}.${epoch}-${head.seq}-${head.tag || 'start'}${ENDING}`);
+    // The id comes from Redis: what is no id is no path either. One that is stays as it is.
+    const name = encodeURIComponent(sessionId);
+    return join(this.#directory, `${name}.${epoch}-${head.seq}-${head.tag || 'start'}${ENDING}`);
   }
 
   async list(): Promise<string[]> {

@@ -1,3 +1,4 @@
+import { sessionId } from '../protocol/schemas';
 import type { RedisClient } from '../redis/redis-clients';
 import type { RedisConnections } from '../redis/redis-connections';
 import type { RedisKeys } from '../redis/keys';
@@ -80,7 +81,7 @@ export class RedisSaveDuty implements SaveDuty {
 
   async orphans(): Promise<readonly string[]> {
     const marked = await this.#redis.ask('read unsaved', (client) => client.smembers(this.#keys.orderingUnsaved()));
-    const { orphans, done } = await this.#sort(await this.#unheld(marked));
+    const { orphans, done } = await this.#sort(await this.#unheld(marked.filter(isSessionId)));
     // Whoever had them open is gone without a word: nobody else lets go of them.
     await Promise.all(done.map((sessionId) => this.#ordering.release(sessionId)));
     return orphans;
@@ -110,6 +111,9 @@ export class RedisSaveDuty implements SaveDuty {
     return this.#redis.ask(name, (client) => run(client as RedisClient & Scripts));
   }
 }
+
+/** Whoever may write to Redis may have put anything there. */
+const isSessionId = (text: string): boolean => sessionId.safeParse(text).success;
 
 /** The scripts as the client library offers them once they are defined. */
 interface Scripts {

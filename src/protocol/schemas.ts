@@ -3,7 +3,10 @@ import type { WireError } from './errors';
 
 /** Every request and its reply. Requests are parsed at the edge with these; the types below are inferred from them. */
 
-const id = z.string().regex(/^[A-Za-z0-9._~-]{1,128}$/, 'must be 1 to 128 of A-Z a-z 0-9 . _ ~ -');
+// In the path of an address `.` and `..` mean another path: browsers and fetch ask for that one.
+const id = z
+  .string()
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}$/, 'must be 1 to 128 of A-Z a-z 0-9 . _ ~ -, and not . or ..');
 /** clientSeq and seq stay far enough below 2^53 that adding a batch is exact. */
 const sequence = z
   .int()

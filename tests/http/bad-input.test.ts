@@ -53,6 +53,8 @@ const CASES: readonly Case[] = [
   refused('a format that is not known', 'createSession', { body: { format: 'docx' } }),
   refused('a session id with a slash', 'createSession', { body: { sessionId: 'a/b' } }),
   refused('a session id of 1,000 characters', 'createSession', { body: { sessionId: 'x'.repeat(1_000) } }),
+  refused('a session id that is another path', 'createSession', { body: { sessionId: '..' } }),
+  refused('a session id that is no path', 'createSession', { body: { sessionId: '.' } }),
   refused('an empty session id', 'createSession', { body: { sessionId: '' } }),
   refused('a session id that exists', 'createSession', { body: { sessionId: SESSION } }, 'SESSION_EXISTS'),
   refused('a slash in the path', 'readSession', { params: { sessionId: 'a/b' } }),
@@ -188,13 +190,16 @@ describe('bad input', () => {
     },
   );
 
-  test.each(['/api/sessions/%', '/api/sessions/%ZZ', '/api/sessions/%C0%80'])(
-    'the path %s is refused',
-    async (path) => {
-      const response = await request(server.url).get(path);
-      expect([response.status, errorOf(response).code]).toEqual([400, 'BAD_REQUEST']);
-    },
-  );
+  test.each([
+    '/api/sessions/%',
+    '/api/sessions/%ZZ',
+    '/api/sessions/%C0%80',
+    '/api/sessions/%2e%2e',
+    '/api/sessions/%00',
+  ])('the path %s is refused', async (path) => {
+    const response = await request(server.url).get(path);
+    expect([response.status, errorOf(response).code]).toEqual([400, 'BAD_REQUEST']);
+  });
 
   test('an address with a port that is none is refused', async () => {
     const { hostname, port } = new URL(server.url);

@@ -79,6 +79,13 @@ test('to revoke twice, or what was never there, is no fault; what is no id is', 
   await expectRefusal(call(server, 'revokeDevice', { params: { deviceId: 'a b' }, as }), 'BAD_REQUEST');
 });
 
+test('to sign out one device never signs out all, because its id is a path of another meaning', async () => {
+  const server = await start({ config });
+  const [dot, laptop] = [await tokenOf('ann', '.'), await tokenOf('ann', 'laptop')];
+  await Promise.all([dot, laptop].map((token) => server.connect({ auth: { token } })));
+  expect(await idsOf(server, laptop)).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/), 'laptop']);
+});
+
 test('all other devices are revoked together, also those that are in no list; with current=true this one, too', async () => {
   const server = await start({ config });
   const laptop = await tokenOf('ann', 'laptop');

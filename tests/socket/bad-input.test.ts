@@ -570,7 +570,7 @@ describe('who is not who they say', () => {
 
   test('every request for a session that was not joined is refused', async () => {
     const eve = await server.connect({ user: 'eve' });
-    for (const unknown of ['nobody', '__proto__', 'constructor', 'toString', '.', '..', '~']) {
+    for (const unknown of ['nobody', '__proto__', 'constructor', 'toString', '...', '~']) {
       expect(await eve.ask('session:join', { sessionId: unknown })).toEqual(refused('SESSION_NOT_FOUND'));
       for (const name of [
         'session:leave',

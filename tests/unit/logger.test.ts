@@ -1,4 +1,5 @@
 import { createLogger } from '../../src/lib/logger';
+import { FlowError } from '../../src/protocol/errors';
 
 function recorded(level = 'info') {
   const lines: Array<Record<string, unknown>> = [];
@@ -57,4 +58,19 @@ test('a fault is told with what is at the bottom of it, as sentences', () => {
       }),
     }),
   ]);
+});
+
+test('an everyday refusal is told in a few words: no stack, and nothing of what was sent', () => {
+  const { log, lines } = recorded();
+  const cause = new SyntaxError(`Unexpected token 'h', "{"password":hunter2" is not valid JSON`);
+  log.info({ err: new FlowError('BAD_REQUEST', 'The body is not valid JSON.', {}, { cause }) }, 'request refused');
+  expect(lines[0]?.['err']).toEqual({
+    type: 'FlowError',
+    code: 'BAD_REQUEST',
+    message: 'The body is not valid JSON.',
+    cause: 'SyntaxError',
+  });
+  // What an operator has to do something about is told as a whole.
+  log.warn({ err: new FlowError('STORE_UNAVAILABLE', 'No.', {}, { cause: new Error('ENOSPC') }) }, 'not saved');
+  expect(lines[1]?.['err']).toMatchObject({ message: 'No. ENOSPC', stack: expect.stringContaining('logger.test') });
 });

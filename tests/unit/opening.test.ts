@@ -316,11 +316,26 @@ describe('[ST4] a store that is older than what the hot log knows to be saved', 
     expect(errors()).toEqual([]);
   });
 
+  test.each(['..', '../../x', '/etc/x', 'a/../../x', '..\\x', 'a\u0000b'])(
+    'a file for what is no id, such as %j, is no other place',
+    (notAnId) => {
+      const log = { epoch: 1, head: { seq: 1, tag: 'x' }, saved: GENESIS, floor: 0 };
+      const path = new HotLogFiles(directory).pathOf(notAnId, log);
+      expect(path.startsWith(`${directory}/`)).toBe(true);
+      for (const special of ['/', '\\', '\u0000']) expect(path.slice(directory.length + 1)).not.toContain(special);
+    },
+  );
+
   test('a file that was cut short or changed is not read', async () => {
     await behind(2, 4);
     await expect(open()).rejects.toThrow();
     const text = await readFile(file(), 'utf8');
-    for (const broken of ['', text.split('\n').slice(0, 2).join('\n'), text.replace('[\\"f\\"]', '[\\"g\\"]')]) {
+    for (const broken of [
+      '',
+      text.split('\n').slice(0, 2).join('\n'),
+      text.replace('[\\"f\\"]', '[\\"g\\"]'),
+      text.replace(`"${ID}"`, '"../x"'),
+    ]) {
       expect(broken).not.toBe(text);
       await writeFile(file(), broken);
       await expect(readHotLogFile(file())).rejects.toMatchObject({ code: 'BAD_REQUEST' });

@@ -26,9 +26,10 @@ test('a secret is made once, for its owner only, and leaves nothing else behind'
   expect(readdirSync(directory)).toEqual(['flow-secret']);
 });
 
-test('a directory that is not there is made', async () => {
+test('a directory that is not there is made, for its owner only', async () => {
   const deeper = join(directory, 'not', 'there');
   expect(await keptSecret(deeper)).toBe(readFileSync(join(deeper, 'flow-secret'), 'utf8'));
+  for (const made of [deeper, join(directory, 'not')]) expect(statSync(made).mode & 0o777).toBe(0o700);
 });
 
 test('those who start together agree on one', async () => {
