@@ -93,13 +93,14 @@ function identify(authentication: Authentication, request: Request): Promise<Use
 }
 
 /** Who shows nothing is none; who shows something that is not valid hears of it. */
-async function isAdministrator(authentication: Authentication, request: Request): Promise<boolean> {
+export async function isAdministrator(authentication: Authentication, request: Request): Promise<boolean> {
   const token = tokenOf(request);
   if (token === undefined) return false;
   return authentication.isAdminToken(token) || (await identify(authentication, request)).isAdministrator;
 }
 
-function tokenOf({ headers: { authorization } }: Request): string | undefined {
+/** Undefined: nobody says who they are. */
+export function tokenOf({ headers: { authorization } }: Request): string | undefined {
   if (authorization === undefined) return undefined;
   const token = BEARER.exec(authorization)?.[1]?.trim();
   if (token !== undefined) return token;
