@@ -10,20 +10,6 @@ afterEach(() => processes.clean());
 
 const DEADLINE_MS = 120_000;
 
-/** As docs/redis.md has them. */
-const RIGHTS = [
-  '~flow:*',
-  '&flow:*',
-  '-@all',
-  '+@read',
-  '+@write',
-  '+@pubsub',
-  '+@scripting',
-  '+@connection',
-  '+info',
-  '+time',
-];
-
 const KINDS = {
   'one Redis': async () => {
     const server = await RedisServer.start();
@@ -32,12 +18,6 @@ const KINDS = {
   'a Redis with a password': async () => {
     const server = await RedisServer.start('--requirepass', 'hush');
     return { variables: { REDIS_URL: `redis://:hush@127.0.0.1:${server.port}` }, stop: () => server.stop() };
-  },
-  'a Redis with a user that may do no more than it needs': async () => {
-    const server = await RedisServer.start('--user', 'default', 'off', '--user', 'flow', 'on', '>hush', ...RIGHTS);
-    const user = { REDIS_USERNAME: 'flow', REDIS_PASSWORD: 'hush' };
-    const address = { REDIS_HOST: '127.0.0.1', REDIS_PORT: String(server.port) };
-    return { variables: { ...address, ...user }, stop: () => server.stop() };
   },
   'a Redis with TLS, signed by an authority of its own': async () => {
     const directory = await processes.directory();
