@@ -6,6 +6,7 @@ import {
   IdentityProvider,
   ISSUER,
   SECRET,
+  ownKeyToken,
   secretToken,
   unsignedToken,
   type Algorithm,
@@ -51,6 +52,8 @@ describe('a token signed with the secret', () => {
     ['an empty one', () => ''],
     ['a name, as in open mode', () => 'ann'],
     ['one that says it needs no signature (alg none)', () => unsignedToken()],
+    ['one that brings a key of its own along (jwk)', () => ownKeyToken()],
+    ['one with another algorithm (HS512)', () => secretToken({}, SECRET, 'HS512')],
     ['one with another key', () => secretToken({}, 'another secret of more than 32 bytes')],
     [
       'one that was changed',
@@ -116,6 +119,12 @@ describe('a token signed with a published key', () => {
     const token = await provider.token('foreign');
     for (let count = 0; count < 5; count += 1) expect(await verdicts(server, token)).toEqual(REFUSED);
     expect(provider.asked).toBeLessThanOrEqual(2);
+  });
+
+  test('is refused when it brings its key along, or says where to get it', async () => {
+    const { provider, server } = await begin();
+    expect(await verdicts(server, await ownKeyToken())).toEqual(REFUSED);
+    expect(await verdicts(server, await provider.token('first'))).toEqual(LET_IN);
   });
 
   test('is refused when it is another key under the same name', async () => {

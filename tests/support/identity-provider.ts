@@ -19,9 +19,18 @@ const builder = ({ ttl = 3_600, ...claims }: TokenFields): SignJWT => {
   return new SignJWT({ iss: ISSUER, aud: AUDIENCE, sub: 'ann', iat: now, exp: now + ttl, ...claims });
 };
 
-/** Signed with a secret (HS256). */
-export const secretToken = (fields: TokenFields = {}, secret = SECRET): Promise<string> =>
-  builder(fields).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(secret));
+/** Signed with a secret; HS256 unless told. */
+export const secretToken = (fields: TokenFields = {}, secret = SECRET, alg = 'HS256'): Promise<string> =>
+  builder(fields).setProtectedHeader({ alg }).sign(new TextEncoder().encode(secret));
+
+/** Signed soundly, with a key that nobody but the token itself knows of. */
+export async function ownKeyToken(): Promise<string> {
+  const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'own', alg: 'ES256' };
+  return builder({})
+    .setProtectedHeader({ alg: 'ES256', kid: 'own', jwk, jku: 'http://127.0.0.1:1/keys' })
+    .sign(privateKey);
+}
 
 /** Says that it needs no signature. */
 export function unsignedToken(fields: TokenFields = {}): string {
