@@ -19,7 +19,7 @@ const { stdout, stderr, error } = spawnSync(
   { cwd: path.join(__dirname, '..'), encoding: 'utf8', timeout: DEADLINE_MS },
 );
 try {
-  report = JSON.parse(stdout);
+  report = /** @type {typeof report} */ (JSON.parse(stdout));
 } catch {
   // Told below.
 }

@@ -42,7 +42,7 @@ async function guarded(config: Partial<Config>): Promise<(token?: string) => Pro
   await accessFollower.start();
   stops.push(
     () => accessFollower.stop(),
-    async () => void (await io.close()),
+    () => io.close(),
   );
   web.use('/admin', administratorsOnly({ authentication, refuse: createRefuse(cradle) }));
   web.get('/admin/levers', (_request, response) => void response.json({ levers: 3 }));
