@@ -167,6 +167,9 @@ export const settings = z.object({
   saveIntervalMs: milliseconds(20, 0).describe(
     'Longest time from the first unsaved entry to its flush (group commit).',
   ),
+  saveLeaseMs: milliseconds(5_000, 500).describe(
+    'With the order in Redis: an instance that saves and is not heard of for this long is relieved by another.',
+  ),
   saveStallMs: milliseconds(5_000).describe('Saving stands still for this long: /health/ready fails.'),
   fanoutIntervalMs: milliseconds(16, 0).describe('A busy session sends at most one frame per this time.'),
   auditIntervalMs: milliseconds(1_000).describe('How often heads are compared, so that a lost hint is repaired.'),

@@ -195,6 +195,7 @@ export function createFlowContainer(given: Given) {
           auditIntervalMs: config.auditIntervalMs,
           idleMs: config.sessionIdleMs,
           participantLeaseMs: config.participantLeaseMs,
+          saveLeaseMs: config.saveLeaseMs,
           touchIntervalMs: config.redis.sessionTtlMs / TOUCHES_PER_TTL,
           onSessionOpened: given.onSessionOpened,
         });
@@ -294,7 +295,7 @@ function chooseOrdering({ given, config, redis, hints, redisKeys: keys, clock }:
 
 function chooseSaveDuty({ given, config, redis, redisKeys: keys, ordering }: Cradle): SaveDuty {
   if (given.ordering || config.backends.eventOrdering === 'memory' || !redis) return new MemorySaveDuty();
-  return new RedisSaveDuty({ redis, keys, ordering, instanceId: config.instanceId });
+  return new RedisSaveDuty({ redis, keys, ordering, instanceId: config.instanceId, leaseMs: config.saveLeaseMs });
 }
 
 function chooseCollaboration({ config, redis, redisKeys: keys, store, clock, log }: Cradle): CollaborationService {

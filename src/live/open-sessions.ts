@@ -10,8 +10,8 @@ import type { ClosedReason } from './session-state';
 
 /** Sessions audited in one turn of the event loop. */
 const AUDIT_CHUNK = 500;
-/** How often this instance looks for unsaved sessions that nobody saves (SV2). */
-const ORPHAN_INTERVAL_MS = 2_000;
+/** Share of a save lease after which it is renewed, and after which this instance looks for unsaved sessions that nobody saves (SV2). */
+const RENEWAL_SHARE = 0.4;
 const MOVED_RETRY_MS = 1_000;
 /** Longest that whoever ends a session waits for it. */
 const END_WAIT_MS = 2_000;
@@ -23,6 +23,7 @@ interface OpenSessionsOptions {
   /** A session without a connection is closed after this time (DL8). */
   readonly idleMs: number;
   readonly participantLeaseMs: number;
+  readonly saveLeaseMs: number;
   /** How often the sessions that are open here are said to be in use. */
   readonly touchIntervalMs: number;
   readonly onSessionOpened?: ((session: SessionInfo) => void) | undefined;
@@ -55,13 +56,13 @@ export class OpenSessions implements OpenSessionListener {
   }
 
   start(): void {
-    const { auditIntervalMs, participantLeaseMs, touchIntervalMs, collaboration } = this.#options;
+    const { auditIntervalMs, participantLeaseMs, saveLeaseMs, touchIntervalMs, collaboration } = this.#options;
     this.#every(auditIntervalMs, () => this.#audit());
     this.#every(auditIntervalMs, () => this.#closeIdle());
     this.#every(participantLeaseMs / 3, () => this.#renewLeases());
     this.#every(touchIntervalMs, () => collaboration.touch([...this.#open.keys()]));
     if (!this.#isShared) return;
-    this.#every(ORPHAN_INTERVAL_MS, () => this.#takeUpSaving());
+    this.#every(RENEWAL_SHARE * saveLeaseMs, () => this.#takeUpSaving());
     // What another instance said of a record may have been lost.
     this.#every(participantLeaseMs / 3, () => this.#lookUpAll());
   }

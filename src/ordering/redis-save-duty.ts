@@ -5,9 +5,6 @@ import type { RedisKeys } from '../redis/keys';
 import type { EventOrdering } from './event-ordering';
 import type { SaveDuty } from './save-duty';
 
-/** Without a word from its holder a lease ends after this time, and another instance saves. */
-const LEASE_MS = 5_000;
-
 /** KEYS: saver. ARGV: instance, ms. Returns 1 where the lease is the instance's now. */
 const CLAIM = {
   numberOfKeys: 1,
@@ -33,7 +30,8 @@ interface RedisSaveDutyOptions {
   readonly keys: RedisKeys;
   readonly ordering: Pick<EventOrdering, 'describe' | 'release'>;
   readonly instanceId: string;
-  readonly leaseMs?: number;
+  /** Without a word from its holder a lease ends after this time, and another instance saves. */
+  readonly leaseMs: number;
 }
 
 /**
@@ -47,7 +45,7 @@ export class RedisSaveDuty implements SaveDuty {
   readonly #instanceId: string;
   readonly #leaseMs: number;
 
-  constructor({ redis, keys, ordering, instanceId, leaseMs = LEASE_MS }: RedisSaveDutyOptions) {
+  constructor({ redis, keys, ordering, instanceId, leaseMs }: RedisSaveDutyOptions) {
     this.#redis = redis;
     this.#keys = keys;
     this.#ordering = ordering;

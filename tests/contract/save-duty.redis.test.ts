@@ -11,7 +11,7 @@ async function start(kind: (typeof REDIS_KINDS)[number]) {
   const redis = backend.connections('one');
   const hints = new RedisHints({ redis, log: silentLogger });
   const ordering = new RedisEventOrdering({ redis, hints, keys: backend.keys, clock: systemClock });
-  const duty = new RedisSaveDuty({ redis, keys: backend.keys, ordering, instanceId: 'one' });
+  const duty = new RedisSaveDuty({ redis, keys: backend.keys, ordering, instanceId: 'one', leaseMs: 5_000 });
   await redis.start();
   return { duty, redis, keys: backend.keys, stop: () => backend.stop() };
 }

@@ -18,7 +18,9 @@ export class FaultyStore implements DocumentStore {
   saveMs = 0;
   /** When set, a client's row is read at once, but answered only when this resolves. */
   heldClientRows: Promise<void> | undefined;
-  readonly counts = { savesRefused: 0, pagesRead: 0, saves: 0 };
+  /** When set, a save that begins is carried out only when this resolves. */
+  heldSaves: Promise<void> | undefined;
+  readonly counts = { savesRefused: 0, pagesRead: 0, saves: 0, clientRowsRead: 0, savesBegun: 0 };
   readonly #store: DocumentStore;
 
   constructor(store: DocumentStore) {
@@ -35,6 +37,7 @@ export class FaultyStore implements DocumentStore {
       tagAt: (...args) => operationLog.tagAt(...args),
       clientRow: async (...args) => {
         const row = await operationLog.clientRow(...args);
+        this.counts.clientRowsRead += 1;
         await this.heldClientRows;
         return row;
       },
@@ -48,6 +51,8 @@ export class FaultyStore implements DocumentStore {
           this.counts.savesRefused += 1;
           throw new FlowError('STORE_UNAVAILABLE', 'The disk is full.');
         }
+        this.counts.savesBegun += 1;
+        await this.heldSaves;
         this.counts.saves += 1;
         if (this.saveMs > 0) await new Promise((resolve) => setTimeout(resolve, this.saveMs));
         return operationLog.save(saves);

@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly log?: Logger;
   /** An lmdb store in this directory, which stays; a directory of its own, which goes, unless given. */
   readonly documentDir?: string;
+  /** Another version of the server. */
+  readonly createApp?: typeof createApp;
 }
 
 /** The whole server on a free port of this machine, and everyone who is connected to it. */
@@ -80,6 +82,7 @@ export interface ServerStats {
 
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
   const { store, ordering, hooks, log = silentLogger } = options;
+  const make = options.createApp ?? createApp;
   const ownDir = options.documentDir === undefined ? await mkdtemp(join(tmpdir(), 'flow-test-')) : undefined;
   const config: Config = {
     ...loadConfig({}),
@@ -90,7 +93,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     flowSecret: 'the secret of all servers in tests',
     ...options.config,
   };
-  const app = createApp(config, {
+  const app = make(config, {
     log,
     ...(store ? { store } : {}),
     ...(ordering ? { ordering } : {}),
