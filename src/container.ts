@@ -201,8 +201,8 @@ export function createFlowContainer(given: Given) {
         });
       }).singleton(),
       documents: asFunction(
-        ({ openSessions, store }: Pick<Cradle, 'openSessions' | 'store'>) =>
-          new Documents({ openSessions, operationLog: store.operationLog, snapshots: store.snapshots }),
+        ({ openSessions, ordering, store }: Pick<Cradle, 'openSessions' | 'ordering' | 'store'>) =>
+          new Documents({ openSessions, ordering, operationLog: store.operationLog, snapshots: store.snapshots }),
       ).singleton(),
       socketEdge: asFunction((cradle: Cradle) => {
         const { io, sockets, collaboration, openSessions, slowConsumers, authentication, revocations } = cradle;

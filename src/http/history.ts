@@ -14,30 +14,31 @@ interface HistoryPage {
   readonly prunedThrough?: number;
 }
 
-/** Entries after `after`: what is stored, then what this instance has ordered since. */
+/** Entries after `after`: what is stored, then what has been ordered since. */
 export async function readHistory(
-  { store: { operationLog }, openSessions }: Pick<HttpServices, 'store' | 'openSessions'>,
+  { store: { operationLog }, documents }: Pick<HttpServices, 'store' | 'documents'>,
   sessionId: string,
   after: number,
   limit: number,
 ): Promise<HistoryPage> {
-  const { seq, tag } = (await operationLog.head(sessionId)) ?? GENESIS;
+  const stored = (await operationLog.head(sessionId)) ?? { epoch: 0, ...GENESIS };
+  const { seq } = stored;
   const page = new Page(after, limit);
   while (!page.isFull && page.lastSeq < seq) {
     const read = await operationLog.readAfter(sessionId, page.lastSeq, MAX_PAGE_BYTES);
     if (read.length === 0) break;
     page.take(read);
   }
-  const open = openSessions.get(sessionId);
-  if (open && !page.isFull) {
-    for await (const unsaved of follow({ seq, tag }, open.entriesAfter({ seq, tag }))) {
+  const behind = await documents.behind(sessionId, stored);
+  if (!page.isFull) {
+    for await (const unsaved of follow(stored, behind.entries)) {
       page.take(unsaved);
       if (page.isFull) break;
     }
   }
   const { entries } = page;
-  const head = Math.max(seq, open?.position.seq ?? 0);
-  const saved = Math.max(seq, open?.saved.seq ?? 0);
+  const head = Math.max(seq, behind.headSeq);
+  const saved = Math.max(seq, behind.savedSeq);
   const next = entries.length > 0 && page.lastSeq < head ? page.lastSeq : null;
   // Stored, yet not there any more: then its predecessors are gone too (ST10).
   const prunedThrough = entries[0] ? prevSeqOf(entries[0]) : seq;

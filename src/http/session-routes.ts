@@ -1,4 +1,5 @@
 import { isDoneWithin } from '../lib/clock';
+import type { OpenSession } from '../live/open-session';
 import { FlowError } from '../protocol/errors';
 import type { SessionInfo } from '../protocol/schemas';
 import { admit, demandRole } from './admission';
@@ -57,11 +58,22 @@ export function sessionRoutes(services: HttpServices): Route[] {
 }
 
 /** Resolves when what is ordered now is in the store, so that a copy made there has it. */
-async function savedUpToNow({ openSessions, clock, saveStallMs }: HttpServices, sessionId: string): Promise<void> {
-  const session = openSessions.get(sessionId);
+async function savedUpToNow(services: HttpServices, sessionId: string): Promise<void> {
+  const { openSessions, clock, saveStallMs } = services;
+  const session = openSessions.get(sessionId) ?? (await openedIfBehind(services, sessionId));
   if (!session) return;
   if (await isDoneWithin(clock, session.savedUpToNow(), saveStallMs)) return;
   throw new FlowError('STORE_UNAVAILABLE', undefined, { retryAfterMs: STALLED_RETRY_MS });
+}
+
+/** Another instance may have it open, and not have saved everything. */
+async function openedIfBehind(
+  { openSessions, documents, store }: HttpServices,
+  sessionId: string,
+): Promise<OpenSession | undefined> {
+  const stored = await store.operationLog.head(sessionId);
+  if (!stored || (await documents.behind(sessionId, stored)).headSeq === stored.seq) return undefined;
+  return openSessions.acquire(sessionId);
 }
 
 /** What the caller chose; the rest is the service's to choose. */
