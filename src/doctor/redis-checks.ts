@@ -20,7 +20,7 @@ export async function* checkRedis(settings: RedisSettings): Findings {
       if (masters.size > 1)
         yield fail('redis sentinel', `the sentinels name different masters: ${[...masters.keys()].join(', ')}`);
       const [master] = masters.values();
-      if (master) return yield* checkMaster(settings, master);
+      if (master) return yield* checkMaster(settings, master, NAMED_BY_SENTINELS);
       return yield fail('redis sentinel', 'no sentinel knows a master: check REDIS_SENTINELS and REDIS_SENTINEL_NAME');
     }
     case 'cluster':
@@ -28,10 +28,15 @@ export async function* checkRedis(settings: RedisSettings): Findings {
   }
 }
 
-async function* checkMaster(settings: RedisSettings, address: HostPort): Findings {
+const NAMED_BY_SENTINELS =
+  ' The sentinels name it as the master: if it is down, they promote a replica after down-after-milliseconds, if they have one; if it is up, it ' +
+  'is announced under an address that cannot be used from here: see replica-announce-ip.';
+
+/** `remark`: what else to say of one that cannot be reached. */
+async function* checkMaster(settings: RedisSettings, address: HostPort, remark = ''): Findings {
   const where = nameOf(address);
   const probe = await probeNode(settings, address);
-  if (probe.kind === 'refused') return yield fail('redis', probe.message);
+  if (probe.kind === 'refused') return yield fail('redis', probe.message + remark);
   try {
     yield ok('redis', `${where} answers`);
     for (const remark of probe.remarks) yield warn('redis', `${where}: ${remark}`);
