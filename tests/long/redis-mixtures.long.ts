@@ -9,25 +9,16 @@ const FIRST = Number(process.env['REDIS_MIXTURES_FIRST'] ?? 1);
 const COUNT = Number(process.env['REDIS_MIXTURES_COUNT'] ?? 30);
 const SEEDS = Array.from({ length: COUNT }, (_, index) => FIRST + index);
 
-async function withProcesses<Answer>(run: (processes: Processes) => Promise<Answer>): Promise<Answer> {
-  const processes = new Processes();
-  try {
-    return await run(processes);
-  } finally {
-    await processes.clean();
-  }
-}
-
 // Most of the time they wait.
 test.concurrent.each(SEEDS)('a mixture of faults ends equal (seed %i)', async (seed) => {
-  const outcome = await withProcesses((processes) => runMixture(makeMixture(seed), processes));
+  const outcome = await Processes.during((processes) => runMixture(makeMixture(seed), processes));
   keepOutcome(outcome);
   expect(outcome.problems).toEqual([]);
 });
 
 test('a replay ends equal when an instance stands still for thirty seconds in the middle of opening', async () => {
   let count = 0;
-  const { report } = await withProcesses((processes) =>
+  const { report } = await Processes.during((processes) =>
     replayThrough({
       processes,
       kind: 'single',

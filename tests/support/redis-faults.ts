@@ -12,14 +12,18 @@ export interface Fault {
   readonly on: ReadonlyArray<AnyRedis['kind']>;
   /** Others may happen at the same time. */
   readonly isBackground?: true;
+  /** A fault that is built into the server. */
+  readonly needs?: 'refusing-store';
   happen(world: World, dice: Dice): Promise<number>;
 }
 
 const EVERYWHERE = ['single', 'sentinel', 'cluster'] as const;
 /** Edits that must be saved while a fault lasts that does not keep anybody from saving. */
 const SOME_WORK = 100;
-/** Longer than a save lease (5 s). */
-const OUTLIVES_LEASES_MS = 6_000;
+/** Long enough that another instance has come to save. */
+const outlivesLease = ({ saveLeaseMs }: World): number => 1.2 * saveLeaseMs;
+/** Whoever was connected to an instance that stood still has everything so soon after it goes on. */
+const GOES_ON_WITHIN_MS = 5_000;
 
 /** Every fault by what it is called in reports. */
 export const FAULTS = {
@@ -187,7 +191,7 @@ export const FAULTS = {
     async happen(world, dice) {
       const server = dice.pick(world.cluster.servers);
       server.signal('SIGSTOP');
-      await world.lasts(dice.between(1_000, OUTLIVES_LEASES_MS));
+      await world.lasts(dice.between(1_000, outlivesLease(world)));
       server.signal('SIGCONT');
       await world.work(SOME_WORK);
       return 1;
@@ -195,19 +199,19 @@ export const FAULTS = {
   },
   'an instance stands still in the middle of opening': {
     on: ['single'],
-    happen: (world) => stalledOpening(world, OUTLIVES_LEASES_MS),
+    happen: (world) => stalledOpening(world, outlivesLease(world)),
   },
-  'the store refuses': {
+  'the store refuses for five seconds': {
     on: EVERYWHERE,
     isBackground: true,
-    happen: (world, dice) => refusingStore(world, dice.between(2_000, 5_000)),
+    needs: 'refusing-store',
+    happen: (world) => refusingStore(world, 5_000),
   },
 } as const satisfies Readonly<Record<string, Fault>>;
 
 export type FaultName = keyof typeof FAULTS;
 
-/** Needs a server with the fault `refusing-store`. */
-export async function refusingStore(world: World, ms: number): Promise<number> {
+async function refusingStore(world: World, ms: number): Promise<number> {
   const before = world.refusedByStore;
   const { saved } = world;
   const end = await world.refuseToStore();
@@ -256,8 +260,12 @@ export async function stalledOpening(world: World, ms: number): Promise<number> 
   for (const line of lines) line.holdBackNothing();
   const reply = await command.letGo();
   stalled?.signal('SIGCONT');
+  const goesOnAt = performance.now();
   if (!(staleEpoch > 0 && staleEpoch < epoch)) throw new Error(`epoch ${staleEpoch} was not too late for ${epoch}`);
   if (reply !== REFUSED) throw new Error('a late seed has overwritten the hot log');
+  await world.hears(index);
+  const lateMs = performance.now() - goesOnAt;
+  if (lateMs > GOES_ON_WITHIN_MS) throw new Error(`its clients were behind for ${Math.round(lateMs)} ms more`);
   await world.work(SOME_WORK);
   return 1;
 }

@@ -11,6 +11,9 @@ const START: Readonly<Record<AnyRedis['kind'], (instances: number) => Promise<An
   cluster: () => ClusterRedis.start(),
 };
 
+/** As the server has it. */
+const SAVE_LEASE_MS = 5_000;
+
 /** A replay over several instances on a Redis of some kind, through what `happen` does to them. */
 export async function replayThrough(options: {
   processes: Processes;
@@ -24,10 +27,13 @@ export async function replayThrough(options: {
   /** Of each author. */
   perSecond?: number;
   env?: Variables;
+  /** The server's own unless told. */
+  saveLeaseMs?: number;
   command?: readonly string[];
   stallMs?: number;
 }): Promise<{ report: ReplayReport; servers: readonly ServerProcess[] }> {
-  const { processes, kind, happen, instances = 3, seed = 1, edits = 2_000, ...rest } = options;
+  const { processes, kind, happen, instances = 3, seed = 1, edits = 2_000, env = {}, ...rest } = options;
+  const { saveLeaseMs = SAVE_LEASE_MS } = options;
   const redis = await START[kind](instances);
   processes.onClean(() => redis.stop());
   return replayWithFault({
@@ -36,6 +42,7 @@ export async function replayThrough(options: {
     instances,
     redis: (instance) => redis.variables(instance),
     history: makeHistory({ seed, edits, authors: 2 }),
-    fault: (cluster) => happen(new World(cluster, redis, edits)),
+    env: { SAVE_LEASE_MS: String(saveLeaseMs), ...env },
+    fault: (cluster) => happen(new World(cluster, redis, { edits, saveLeaseMs })),
   });
 }

@@ -26,14 +26,17 @@ export interface Hot {
 export class World {
   readonly cluster: Cluster;
   readonly redis: AnyRedis;
+  /** Of the instances. */
+  readonly saveLeaseMs: number;
   readonly #total: number;
   /** All that ever ran: what was counted of those that were killed still counts. */
   readonly #processes: Set<ServerProcess>;
 
-  constructor(cluster: Cluster, redis: AnyRedis, total: number) {
+  constructor(cluster: Cluster, redis: AnyRedis, { edits, saveLeaseMs }: { edits: number; saveLeaseMs: number }) {
     this.cluster = cluster;
     this.redis = redis;
-    this.#total = total;
+    this.#total = edits;
+    this.saveLeaseMs = saveLeaseMs;
     this.#processes = new Set(cluster.servers);
   }
 
@@ -68,6 +71,16 @@ export class World {
   /** For so long a fault lasts. */
   lasts(ms: number): Promise<void> {
     return new Promise((resolve) => setTimeout(resolve, ms));
+  }
+
+  /** Whoever is connected to this instance has been told everything that is ordered now. */
+  async hears(index: number): Promise<void> {
+    const { authors, reader } = this.cluster.running;
+    const there = [...authors, reader].filter((_, place) => place % this.cluster.servers.length === index);
+    const { seq } = await this.hot();
+    await this.until(`the clients of instance ${index} to have ${seq}`, () =>
+      there.every(({ head }) => head.seq >= seq),
+    );
   }
 
   /** The server that decides about the session, once it is known. */

@@ -54,6 +54,16 @@ export class Processes {
   readonly #directories: string[] = [];
   readonly #cleanups: Array<() => Promise<void>> = [];
 
+  /** For what runs beside others of its file. */
+  static async during<Answer>(run: (processes: Processes) => Promise<Answer>): Promise<Answer> {
+    const processes = new Processes();
+    try {
+      return await run(processes);
+    } finally {
+      await processes.clean();
+    }
+  }
+
   async directory(): Promise<string> {
     const directory = await mkdtemp(join(tmpdir(), 'flow-process-'));
     this.#directories.push(directory);
