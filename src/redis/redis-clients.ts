@@ -91,6 +91,7 @@ export class RedisClients {
    * it of a failover. Whoever was connected once is connected again.
    */
   #kept(client: Redis): Redis {
+    mayFailToListenAgain(client);
     let wasReady = false;
     client.on('ready', () => {
       wasReady = true;
@@ -199,6 +200,18 @@ export class RedisClients {
     const longest = Math.min(RETRY_STEP_MS * attempt, this.#settings.retryDelayMs);
     return Math.round(longest * (1 - RETRY_JITTER * Math.random()));
   }
+}
+
+/**
+ * The client library listens again by itself after a cut, and lets nobody hear of it when that fails: a rejection that ends the process. Those
+ * who ask to listen still hear of theirs.
+ */
+function mayFailToListenAgain(client: Redis): void {
+  const send = client.sendCommand.bind(client);
+  client.sendCommand = (command, stream) => {
+    if (command.name.endsWith('subscribe')) command.promise.catch(() => {});
+    return send(command, stream);
+  };
 }
 
 export function tlsOf({ isTls, tlsCa }: RedisSettings): ConnectionOptions | undefined {
