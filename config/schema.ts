@@ -8,6 +8,9 @@ import { bytes, choice, fileText, flag, integer, milliseconds } from './value-ty
 /** Longest text V8 can surely hold and JSON can surely escape; a frame is one text. */
 const MAX_FRAME_BYTES = 67_108_864;
 
+/** Ten seconds of it are one number in Redis, well inside exact integers. */
+const MAX_BYTES_PER_SECOND = 1_099_511_627_776;
+
 /** What HS256 is as strong as. */
 const MIN_JWT_SECRET_BYTES = 32;
 /** Ten years. */
@@ -79,6 +82,46 @@ const serviceSettings = Object.fromEntries(
   }),
   // One for each service, so that none is missing.
 ) as Record<ServiceSetting, ReturnType<typeof flag>>;
+
+/** What one caller may do, and how much of it; 0 is no limit. */
+const perSecond = (defaultValue: number) => integer(defaultValue, 0, 1_000_000);
+const perMinute = perSecond;
+const most = perSecond;
+
+/** Limits per caller: what people and the tools in this repository need, several times over (docs/limits.md). */
+const callerLimits = {
+  editsPerSecond: perSecond(100).describe(
+    '`operation:submit` of one connection; five times as many at once. 0: no limit.',
+  ),
+  awarenessPerSecond: perSecond(100).describe('`awareness:update` of one connection, in the same way.'),
+  requestsPerSecond: perSecond(50).describe('All other events of one connection, in the same way.'),
+  receivedBytesPerSecond: bytes(2_097_152, 0).describe('Everything that one connection sends, in the same way.'),
+  userEditsPerSecond: perSecond(200).describe(
+    'Edits of one user, on all connections and over HTTP; in ten seconds ten times as many.',
+  ),
+  userReceivedBytesPerSecond: bytes(4_194_304, 0, MAX_BYTES_PER_SECOND).describe(
+    'Everything that one user sends, on all connections and over HTTP, in the same way.',
+  ),
+  userJoinsPerMinute: perMinute(600).describe('Sessions one user joins.'),
+  userCreatesPerMinute: perMinute(120).describe('Sessions one user makes.'),
+  userConnectsPerMinute: perMinute(120).describe('Connections one user makes.'),
+  userHttpRequestsPerMinute: perMinute(600).describe('Requests over HTTP of one user to one route.'),
+  ipConnectsPerMinute: perMinute(3_000).describe('Connections made from one address.'),
+  ipHttpRequestsPerMinute: perMinute(6_000).describe('Requests over HTTP from one address; health is not counted.'),
+  ipAuthFailuresPerMinute: perMinute(60).describe(
+    'Tokens from one address that are not accepted. Beyond it none is looked at.',
+  ),
+  maxIgnoredRefusals: most(1_000).describe(
+    'A connection that sends so many requests in five seconds although it was told to wait is ended. 0: it never is.',
+  ),
+  maxConnectionsPerUser: most(100).describe('Connections of one user to this instance.'),
+  maxConnectionsPerIp: most(1_000).describe('Connections from one address to this instance.'),
+  maxSessionsPerConnection: most(500).describe('Sessions one connection is in.'),
+  maxParticipants: most(1_000).describe('Connections in one session, on all instances.'),
+  maxDocumentBytes: bytes(67_108_864, 0).describe(
+    'A document with so much to read at a join takes no further edits; it can be read.',
+  ),
+};
 
 /**
  * Every environment variable, in the order of `.env.development`: name → how it is read, its default, what it is for.
@@ -200,6 +243,11 @@ export const settings = z.object({
   awarenessIntervalMs: milliseconds(50, 0).describe('A session sends at most one awareness frame per this time.'),
   awarenessBytesPerSecond: bytes(65_536, 1_024).describe('Awareness one connection receives at most.'),
 
+  ...callerLimits,
+  trustProxy: integer(0, 0, 16).describe(
+    'Proxies of yours before this server, each of which adds to X-Forwarded-For. 0: that header is not believed.',
+  ),
+
   flowSecret: z
     .string()
     .min(16, { error: 'must be at least 16 characters long' })
@@ -245,6 +293,16 @@ export type Settings = z.infer<typeof settings>;
 export type SettingName = keyof Settings;
 
 export const settingNames: readonly SettingName[] = settings.keyof().options;
+
+/** Settings of which 0 is no limit. */
+export const callerLimitNames: readonly SettingName[] = settings
+  .pick(
+    Object.fromEntries(Object.keys(callerLimits).map((name) => [name, true])) as Record<
+      keyof typeof callerLimits,
+      true
+    >,
+  )
+  .keyof().options;
 
 /** Variables whose value is never repeated in a message. */
 export const secretSettings: ReadonlySet<string> = new Set<SettingName>([

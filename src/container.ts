@@ -32,6 +32,13 @@ import { RedisInstanceLeases } from './instances/redis-instance-leases';
 import type { Clock } from './lib/clock';
 import type { Logger } from './lib/logger';
 import type { OriginRules } from './lib/origin';
+import { peerAddress } from './lib/peer-address';
+import { Arrivals } from './limits/arrivals';
+import { AuthFailures } from './limits/auth-failures';
+import { MemoryRateLimits } from './limits/memory-rate-limits';
+import type { RateLimits } from './limits/rate-limits';
+import { RedisRateLimits } from './limits/redis-rate-limits';
+import { UserLimits } from './limits/user-limits';
 import { Documents } from './live/documents';
 import type { LiveServices } from './live/live-services';
 import { OlderStores } from './live/older-stores';
@@ -126,6 +133,15 @@ export function createFlowContainer(given: Given) {
             log,
           }),
       ).singleton(),
+      rateLimits: asFunction(chooseRateLimits).singleton(),
+      userLimits: asFunction(
+        ({ rateLimits, config, clock }: Pick<Cradle, 'rateLimits' | 'config' | 'clock'>) =>
+          new UserLimits({ rateLimits, settings: config, clock }),
+      ).singleton(),
+      arrivals: asFunction(
+        ({ rateLimits, config }: Pick<Cradle, 'rateLimits' | 'config'>) =>
+          new Arrivals({ rateLimits, settings: config }),
+      ).singleton(),
       authentication: asFunction(makeAuthentication).singleton(),
       folder: asFunction(
         ({ log, clock }: Pick<Cradle, 'log' | 'clock'>): DocumentFolder => new PiscinaDocumentFolder({ log, clock }),
@@ -143,13 +159,14 @@ export function createFlowContainer(given: Given) {
       storeInstances: asFunction(chooseStoreInstances).singleton(),
       guard: asFunction(makeGuard).singleton(),
       bus: asFunction(chooseBus).singleton(),
-      io: asFunction(({ config }: Pick<Cradle, 'config'>) =>
+      io: asFunction(({ config, arrivals }: Pick<Cradle, 'config' | 'arrivals'>) =>
         createSocketServer({
           httpServer: given.httpServer,
           path: given.socketPath,
           maxBatchBytes: config.maxBatchBytes,
           handshakeMs: config.handshakeTimeoutMs,
           originRules: originRulesOf(given),
+          isDoorOpen: (request) => arrivals.isDoorOpen(peerAddress(request, config.trustProxy)),
           phase: given.phase,
         }),
       ).singleton(),
@@ -206,6 +223,7 @@ export function createFlowContainer(given: Given) {
       ).singleton(),
       socketEdge: asFunction((cradle: Cradle) => {
         const { io, sockets, collaboration, openSessions, slowConsumers, authentication, revocations } = cradle;
+        const { arrivals, userLimits } = cradle;
         const { telemetry, clock, log, config } = cradle;
         return new SocketEdge({
           io,
@@ -215,6 +233,8 @@ export function createFlowContainer(given: Given) {
           slowConsumers,
           authentication,
           revocations,
+          arrivals,
+          userLimits,
           authorize: given.authorize,
           telemetry,
           clock,
@@ -243,6 +263,9 @@ interface Cradle {
   readonly devices: Devices;
   readonly revocations: Revocations;
   readonly deviceSessions: DeviceSessions;
+  readonly rateLimits: RateLimits;
+  readonly userLimits: UserLimits;
+  readonly arrivals: Arrivals;
   readonly authentication: Authentication;
   readonly folder: DocumentFolder;
   /** Null: no service is on Redis. */
@@ -326,18 +349,25 @@ export const originRulesOf = (given: Pick<Given, 'authenticate' | 'config'>): Or
   isOpen: isOpen(given),
 });
 
+function chooseRateLimits({ config, redis, redisKeys: keys, clock, log }: Cradle): RateLimits {
+  const here = new MemoryRateLimits({ clock });
+  if (config.backends.rateLimits === 'memory' || !redis) return here;
+  return new RedisRateLimits({ redis, keys, insurance: here, clock, log });
+}
+
 /** Whether names are nobody's. */
 const isOpen = ({ authenticate, config }: Pick<Given, 'authenticate' | 'config'>): boolean =>
   !authenticate && config.authMode === 'open';
 
 function makeAuthentication(cradle: Cradle): Authentication {
-  const { given, config, accessFollower: follower, revocations, deviceSessions, clock } = cradle;
+  const { given, config, accessFollower: follower, revocations, deviceSessions, rateLimits, clock } = cradle;
   const authenticate = given.authenticate ?? (isOpen(given) ? openAuthenticate : jwtAccess(cradle));
   return new Authentication({
     authenticate,
     follower,
     revocations,
     deviceSessions,
+    failures: new AuthFailures({ rateLimits, perMinute: config.ipAuthFailuresPerMinute, clock }),
     adminToken: config.adminToken,
     clock,
   });
@@ -457,6 +487,8 @@ function liveServices(cradle: Cradle): LiveServices {
       fanOutIntervalMs: config.fanoutIntervalMs,
       awarenessIntervalMs: config.awarenessIntervalMs,
       awarenessBytesPerSecond: config.awarenessBytesPerSecond,
+      maxParticipants: config.maxParticipants,
+      maxDocumentBytes: config.maxDocumentBytes,
     },
     onSaved: given.onSaved,
   };

@@ -134,6 +134,8 @@ export function createFlow(options: FlowOptions): Flow {
       phase: () => phase,
       saveStallMs: config.saveStallMs,
       originRules: originRulesOf({ authenticate: hooks.authenticate, config }),
+      httpLimits: config,
+      trustProxy: config.trustProxy,
       maxBatchBytes: config.maxBatchBytes,
     }),
     async start() {

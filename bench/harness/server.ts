@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { buildSync } from 'esbuild';
+import { UNLIMITED } from '../../config/unlimited';
 import { within } from './deadline';
 import { BENCH, FLOW_ENTRY, scratchDirectory } from './paths';
 import { pinnedNode, roaming } from './pinning';
@@ -54,6 +55,8 @@ export class MeasuredServer {
         HOST: '127.0.0.1',
         DOCUMENT_DIR: documents,
         LOG_LEVEL: 'warn',
+        // One program plays everybody, faster than people.
+        ...UNLIMITED,
         ...env,
       },
       stdio: ['ignore', process.stderr, process.stderr, 'ipc'],

@@ -1,6 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../lib/clock';
 import { FlowError } from '../protocol/errors';
+import type { AuthFailures } from '../limits/auth-failures';
 import type { Authenticate, Credentials, User } from './access';
 import type { AccessFollower } from './access-follower';
 import type { DeviceSessions } from './device-sessions';
@@ -16,6 +17,7 @@ interface AuthenticationOptions {
   readonly follower: AccessFollower;
   readonly revocations: Revocations;
   readonly deviceSessions: DeviceSessions;
+  readonly failures: AuthFailures;
   readonly adminToken: string | undefined;
   readonly clock: Clock;
 }
@@ -30,6 +32,17 @@ export class Authentication {
 
   /** Who shows these credentials. Rejects with UNAUTHENTICATED, or, when that cannot be known, with what to wait for. */
   async identify(credentials: Credentials): Promise<User> {
+    const { failures } = this.#options;
+    failures.demandFew(credentials.address);
+    try {
+      return await this.#identify(credentials);
+    } catch (fault) {
+      if (fault instanceof FlowError && fault.code === 'UNAUTHENTICATED') await failures.add(credentials.address);
+      throw fault;
+    }
+  }
+
+  async #identify(credentials: Credentials): Promise<User> {
     const { authenticate, follower, deviceSessions } = this.#options;
     const user = this.#userOf(credentials, await authenticate(credentials));
     await follower.demandFresh();

@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { Authentication } from '../access/authentication';
 import { FlowError } from '../protocol/errors';
-import { isAdministrator, tokenOf } from './incoming';
+import { credentialsOf, isAdministrator } from './incoming';
 import type { Refuse } from './refuse';
 
 /**
@@ -10,15 +10,19 @@ import type { Refuse } from './refuse';
  */
 export function administratorsOnly({
   authentication,
+  trustProxy,
   refuse,
 }: {
   authentication: Authentication;
+  /** Proxies that may say where a request came from. */
+  trustProxy: number;
   refuse: Refuse;
 }): RequestHandler {
   async function demand(request: Parameters<RequestHandler>[0]): Promise<void> {
-    if (tokenOf(request) === undefined)
+    const credentials = credentialsOf(request, trustProxy);
+    if (credentials.token === undefined)
       throw new FlowError('UNAUTHENTICATED', 'A token of an administrator is needed.');
-    if (!(await isAdministrator(authentication, request)))
+    if (!(await isAdministrator(authentication, credentials)))
       throw new FlowError('FORBIDDEN', 'This is for administrators only.');
   }
 

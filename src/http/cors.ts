@@ -6,7 +6,7 @@ import type { Refuse } from './refuse';
 /** How long a browser remembers a permission; browsers cap it themselves. */
 const PREFLIGHT_MAX_AGE_SECONDS = 600;
 const REQUEST_HEADERS = 'Authorization, Content-Type, If-None-Match';
-const READABLE_HEADERS = 'ETag, Flow-Seq, Flow-Tag, Location, Retry-After';
+const READABLE_HEADERS = 'ETag, Flow-Seq, Flow-Tag, Location, RateLimit, RateLimit-Policy, Retry-After';
 const HARMLESS_METHODS = ['GET', 'HEAD'];
 
 /**

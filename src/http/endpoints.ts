@@ -16,6 +16,8 @@ export interface Endpoint {
   readonly access: 'public' | 'tiered' | 'user';
   readonly params: z.ZodObject;
   readonly query: z.ZodObject;
+  /** The event of the sockets that does the same: a user's allowance is one. */
+  readonly countsAs?: 'operation:submit' | 'session:create';
   /** JSON, or `nothing`. */
   readonly body: z.ZodType;
   /** `batch`: a body may be as large as a batch of operations. */
@@ -88,6 +90,7 @@ export const endpoints = {
     method: 'post',
     path: '/api/sessions',
     summary: 'Creates a session.',
+    countsAs: 'session:create',
     body: requests['session:create'],
     statuses: { 201: 'created' },
     reply: schemas.sessionReply,
@@ -133,6 +136,7 @@ export const endpoints = {
     method: 'post',
     path: '/api/sessions/:sessionId/duplicate',
     summary: 'A new session, owned by the caller, that begins with the document of this one.',
+    countsAs: 'session:create',
     body: schemas.duplicateBody,
     statuses: { 201: 'created' },
     reply: schemas.sessionReply,
@@ -161,6 +165,7 @@ export const endpoints = {
     method: 'post',
     path: '/api/sessions/:sessionId/operations',
     summary: 'Appends a batch, by the same rules as operation:submit. For editors and owners.',
+    countsAs: 'operation:submit',
     body: schemas.appendBody,
     bodySize: 'batch',
     statuses: { 200: 'ordered' },

@@ -15,6 +15,7 @@ import type { DocumentFolder } from '../storage/document-folder';
 import type { DocumentStore } from '../storage/document-store';
 import type { Gauges } from '../telemetry/gauges';
 import type { Telemetry } from '../telemetry/telemetry';
+import type { LimitingServices } from './limiting';
 
 /** What each service that a flag can move runs on. */
 export type Backends = Readonly<Record<ServiceName, Backend>>;
@@ -30,7 +31,7 @@ export interface RedisState {
 }
 
 /** What the HTTP side needs of the server. */
-export interface HttpServices {
+export interface HttpServices extends LimitingServices {
   readonly instanceId: string;
   readonly version: string;
   /** What the services run on … */

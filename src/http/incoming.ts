@@ -1,8 +1,10 @@
 import express, { type Request, type RequestHandler, type Response } from 'express';
-import type { User } from '../access/access';
+import type { Credentials } from '../access/access';
 import type { Authentication } from '../access/authentication';
+import { peerAddress } from '../lib/peer-address';
 import { FlowError } from '../protocol/errors';
 import { nothing, type Endpoint } from './endpoints';
+import type { Limiting } from './limiting';
 import type { Incoming } from './serve';
 
 /** Titles and ids, with room to spare. */
@@ -12,16 +14,17 @@ const BATCH_ALLOWANCE = 2;
 const BEARER = /^Bearer +(\S.*)$/i;
 
 /** Makes the readers of requests, with body parsers that know their limits. */
-export function createReader({
-  authentication,
-  maxBatchBytes,
-}: {
-  authentication: Authentication;
-  maxBatchBytes: number;
-}) {
+export function createReader(services: ReaderServices) {
+  const { authentication, limiting, trustProxy, maxBatchBytes } = services;
+  /** Who sends the body of a request, once that is known. */
+  const callers = new WeakMap<object, string>();
+  const demandBytes = (request: object, bytes: number): void => {
+    const userId = callers.get(request);
+    if (userId !== undefined) limiting.demandBytes(userId, bytes);
+  };
   const parsers = {
-    small: jsonParser(SMALL_BODY_BYTES),
-    batch: jsonParser(maxBatchBytes * BATCH_ALLOWANCE),
+    small: jsonParser(SMALL_BODY_BYTES, demandBytes),
+    batch: jsonParser(maxBatchBytes * BATCH_ALLOWANCE, demandBytes),
   };
 
   return (endpoint: Endpoint, request: Request, response: Response): Incoming => ({
@@ -38,13 +41,31 @@ export function createReader({
       if (hasBody(request)) throw new FlowError('BAD_REQUEST', 'The body must be JSON, sent as application/json.');
       return {};
     },
-    identify: () => identify(authentication, request),
-    isAdministrator: () => isAdministrator(authentication, request),
+    async identify() {
+      const user = await authentication.identify(credentialsOf(request, trustProxy));
+      callers.set(request, user.userId);
+      await limiting.demandOfUser(user.userId, endpoint, response);
+      return user;
+    },
+    isAdministrator: async () => isAdministrator(authentication, credentialsOf(request, trustProxy)),
   });
 }
 
-function jsonParser(limitBytes: number): RequestHandler {
-  return express.json({ limit: limitBytes, type: ['application/json', 'application/*+json'] });
+interface ReaderServices {
+  readonly authentication: Authentication;
+  readonly limiting: Limiting;
+  /** Proxies that may say where a request came from. */
+  readonly trustProxy: number;
+  readonly maxBatchBytes: number;
+}
+
+/** `onBytes` sees how long a body is before it is parsed, and may throw. */
+function jsonParser(limitBytes: number, onBytes: (request: object, bytes: number) => void): RequestHandler {
+  return express.json({
+    limit: limitBytes,
+    type: ['application/json', 'application/*+json'],
+    verify: (request, _response, bytes) => onBytes(request, bytes.length),
+  });
 }
 
 function runParser(parser: RequestHandler, request: Request, response: Response): Promise<void> {
@@ -58,6 +79,7 @@ function runParser(parser: RequestHandler, request: Request, response: Response)
 
 /** The parser says what was wrong by an HTTP status; what has none is a fault. */
 function bodyRefusal(fault: unknown): Error {
+  if (fault instanceof FlowError) return fault;
   const status = fault instanceof Error && 'status' in fault ? fault.status : undefined;
   if (status === 413) return new FlowError('TOO_LARGE', 'The body is too large.', {}, { cause: fault });
   if (typeof status === 'number' && status < 500) {
@@ -83,24 +105,22 @@ function queryOf({ url }: Request): Record<string, string> {
   return query;
 }
 
-function identify(authentication: Authentication, request: Request): Promise<User> {
-  return authentication.identify({
-    token: tokenOf(request),
-    address: request.ip ?? request.socket.remoteAddress ?? '',
-    userAgent: request.headers['user-agent'] ?? '',
-    via: 'http',
-  });
-}
+export const credentialsOf = (request: Request, trustProxy: number): Credentials => ({
+  token: tokenOf(request),
+  address: peerAddress(request, trustProxy),
+  userAgent: request.headers['user-agent'] ?? '',
+  via: 'http',
+});
 
 /** Who shows nothing is none; who shows something that is not valid hears of it. */
-export async function isAdministrator(authentication: Authentication, request: Request): Promise<boolean> {
-  const token = tokenOf(request);
+export async function isAdministrator(authentication: Authentication, credentials: Credentials): Promise<boolean> {
+  const { token } = credentials;
   if (token === undefined) return false;
-  return authentication.isAdminToken(token) || (await identify(authentication, request)).isAdministrator;
+  return authentication.isAdminToken(token) || (await authentication.identify(credentials)).isAdministrator;
 }
 
 /** Undefined: nobody says who they are. */
-export function tokenOf({ headers: { authorization } }: Request): string | undefined {
+function tokenOf({ headers: { authorization } }: Request): string | undefined {
   if (authorization === undefined) return undefined;
   const token = BEARER.exec(authorization)?.[1]?.trim();
   if (token !== undefined) return token;

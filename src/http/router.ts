@@ -14,6 +14,7 @@ import { documentRoutes } from './document-routes';
 import { healthRoutes } from './health-routes';
 import type { HttpServices } from './http-services';
 import { createReader } from './incoming';
+import { Limiting } from './limiting';
 import { operationRoutes } from './operation-routes';
 import { send } from './outgoing';
 import { referenceRoutes } from './reference-routes';
@@ -34,7 +35,8 @@ export function createHttpRouter(services: HttpServices): Router {
   const { originRules, phase, log } = services;
   const router = express.Router();
   const refuse = createRefuse(services);
-  const read = createReader(services);
+  const limiting = new Limiting(services);
+  const read = createReader({ ...services, limiting });
   const entry = [requestLog(log), secureHeaders, closeWhileDraining(phase)];
 
   async function respond({ endpoint, answer }: Route, request: Request, response: Response): Promise<void> {
@@ -43,6 +45,7 @@ export function createHttpRouter(services: HttpServices): Router {
       const { origin, host } = request.headers;
       if (!isNameAllowed(origin, host, originRules)) throw new FlowError('FORBIDDEN', NAME_REFUSED);
     }
+    if (endpoint.access !== 'public') await limiting.demandOfAddress(request, response);
     await send(endpoint, await answer(read(endpoint, request, response)), request, response);
   }
 

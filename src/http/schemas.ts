@@ -148,6 +148,10 @@ export const stats = z.strictObject({
     gapsRepaired: count,
     forks: count,
   }),
+  limits: z.strictObject({
+    refused: count.describe('requests and connections that were RATE_LIMITED'),
+    connectionsCut: count.describe('connections that were ended because they ignored that'),
+  }),
   redis: redisHealth,
   latency: z
     .strictObject({ orderMs: percentiles, saveMs: percentiles, deliverMs: percentiles, redisMs: percentiles })

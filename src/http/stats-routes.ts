@@ -26,7 +26,7 @@ export function statsRoutes({
   return [
     serveTiered(endpoints.stats, async ({ isAdministrator }) => {
       const { local, cluster, users } = await sockets.stats();
-      const { operations, slowConsumersCut } = telemetry;
+      const { operations, limits, slowConsumersCut } = telemetry;
       return {
         kind: 'json',
         value: {
@@ -36,6 +36,7 @@ export function statsRoutes({
           users,
           sessions: { open: openSessions.size, participants: openSessions.participantCount },
           operations: { ...operations, perSecond: toTenths(gauges.operationsPerSecond) },
+          limits: { ...limits },
           redis: redisHealth({ redis }),
           ...(isAdministrator ? details() : {}),
         },

@@ -1,5 +1,6 @@
 import type { WebSocketManager } from '../connections/websocket-manager';
 import { toWireEntry } from '../protocol/entry';
+import { FlowError } from '../protocol/errors';
 import type { Mark } from '../protocol/positions';
 import type { Participant, Replies, Requests, Role, SessionInfo } from '../protocol/schemas';
 import type { Participants } from '../sessions/participants';
@@ -13,6 +14,9 @@ import type { SavedPosition } from './saved-position';
 
 /** A page of the wire holds at most so many entries unless the client asks for fewer. */
 const PAGE_ENTRIES = 5_000;
+
+/** How long somebody waits for whom there is no room: until somebody leaves. */
+const FULL_RETRY_MS = 5_000;
 
 /** A connection on its way in. */
 export interface Joiner {
@@ -37,7 +41,7 @@ interface Rooms {
 interface JoiningServices {
   readonly participants: Participants;
   readonly sockets: WebSocketManager;
-  readonly limits: OperationLimits;
+  readonly limits: OperationLimits & { readonly maxParticipants: number };
 }
 
 /** Brings connections into one session: tells them its history, page by page, and who else is there (DL1). */
@@ -68,6 +72,7 @@ export class Joining {
       if (way.resume !== 'continue') admission.demandNothingLost(request.have);
       const participant: Participant = { connectionId, clientId: client.clientId, userId, role };
       await company.ready();
+      this.#demandRoomFor(participant);
       const since = await participants.join(this.#sessionId, participant);
       await this.#page(way.after, PAGE_ENTRIES, (page) => {
         if (!isAlive()) return;
@@ -129,6 +134,16 @@ export class Joining {
             }),
       });
     });
+  }
+
+  /** An older connection of the same client makes room. */
+  #demandRoomFor({ clientId }: Participant): void {
+    const { maxParticipants } = this.#services.limits;
+    if (maxParticipants === 0) return;
+    const others = this.#rooms.company.everyone().filter((other) => other.clientId !== clientId);
+    if (others.length < maxParticipants) return;
+    const message = `There are ${others.length} in this session, as many as may be.`;
+    throw new FlowError('RATE_LIMITED', message, { retryAfterMs: FULL_RETRY_MS });
   }
 
   async #page(after: Mark, maxEntries: number, hand: (page: Page) => void): Promise<void> {

@@ -25,6 +25,10 @@ export interface LiveLimits extends OperationLimits {
   readonly fanOutIntervalMs: number;
   readonly awarenessIntervalMs: number;
   readonly awarenessBytesPerSecond: number;
+  /** In one session, on all instances (LM8); 0: as many as like. */
+  readonly maxParticipants: number;
+  /** Of one document (LM8); 0: there is no limit. */
+  readonly maxDocumentBytes: number;
 }
 
 /** What open sessions work with. */

@@ -9,6 +9,7 @@ import type { ClientCredentials, Replies, Requests, Role, SessionInfo } from '..
 import { Admission } from './admission';
 import { Audience } from './audience';
 import { Company } from './company';
+import { DocumentSize } from './document-size';
 import { Feed, type FeedListener, type Known } from './feed';
 import { History } from './history';
 import { Joining, type Joiner } from './joining';
@@ -49,6 +50,7 @@ export class OpenSession implements FeedListener {
   readonly #company: Company;
   readonly #joining: Joining;
   readonly #saved: SavedPosition;
+  readonly #size: DocumentSize;
   readonly #listener: OpenSessionListener;
   #info: SessionInfo;
   #state: SessionState = { kind: 'open' };
@@ -82,10 +84,20 @@ export class OpenSession implements FeedListener {
     this.#history = new History(sessionId, info.format, services);
     this.#feed = new Feed(sessionId, services, this.#log, start, this);
     this.#saved = new SavedPosition(start.saved);
+    this.#size = new DocumentSize({
+      maxBytes: services.limits.maxDocumentBytes,
+      measure: () => this.#measure(),
+      clock,
+      log: this.#log,
+    });
     this.#admission = new Admission(sessionId, services, this.#feed, this.#history, this.#saved);
     const demandAccepting = (): void => demandOpen(this.#state);
     const trials = new Trials((operations) => this.#tryOut(operations));
-    this.#placement = new Placement(info, services, this.#feed, this.#admission, trials, demandAccepting);
+    const demandTaking = (): void => {
+      demandAccepting();
+      this.#size.demandRoom();
+    };
+    this.#placement = new Placement(info, services, this.#feed, this.#admission, trials, demandTaking);
     this.saving = new SessionSaving(sessionId, services, this.#feed, this.#log, this);
     this.#audience = new Audience(sessionId, services, this.#history, start);
     this.#idleSince = clock.monotonic();
@@ -235,6 +247,15 @@ export class OpenSession implements FeedListener {
     await folder.tryOut({ snapshot: snapshot?.payload ?? null, entries }, operations);
   }
 
+  /** Bytes that a newcomer reads now. */
+  async #measure(): Promise<number> {
+    const snapshot = await this.#services.snapshots.latest(this.sessionId);
+    let bytes = snapshot?.payload.byteLength ?? 0;
+    for await (const page of this.entriesAfter(snapshot?.at ?? GENESIS))
+      for (const { operations } of page) bytes += operations.length;
+    return bytes;
+  }
+
   /** Keeps a client's snapshot of a format the server does not understand (ST9). */
   async putSnapshot(connectionId: string, { seq, tag, payload }: Requests['session:snapshot']): Promise<void> {
     demandWriter(this.#company.members.get(connectionId).role);
@@ -253,6 +274,7 @@ export class OpenSession implements FeedListener {
   }
 
   onEntry(entry: Entry): void {
+    this.#size.add(entry.operations.length);
     this.#audience.deliver(entry);
     this.saving.add(entry);
   }

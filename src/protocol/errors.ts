@@ -30,7 +30,7 @@ export const ERRORS = {
   STALE_BASE: row('The document has moved on from `base`: rebase onto `head`.', 409, 'rebase', 'debug'),
   NOT_DELIVERED: row('The operation may or may not have been ordered: send it again.', 503, 'resend', 'info'),
   TOO_LARGE: row('A payload, a batch or a frame is over its limit.', 413, 'stop', 'info'),
-  RATE_LIMITED: row('Reserved. Too many requests: wait `retryAfterMs`.', 429, 'wait', 'info'),
+  RATE_LIMITED: row('Too much by one caller: wait `retryAfterMs`.', 429, 'wait', 'info'),
   BUSY: row('The server has too much in flight: wait `retryAfterMs`.', 503, 'wait', 'info'),
   BACKEND_UNAVAILABLE: row('A service behind the server is away: wait `retryAfterMs`.', 503, 'wait', 'warn'),
   STORE_UNAVAILABLE: row('The store does not take more for now: wait `retryAfterMs`.', 503, 'wait', 'warn'),

@@ -46,6 +46,13 @@ export const SERVICES = {
     purpose: 'where users are signed in, on all instances.',
     isVitalBetweenInstances: false,
   },
+  rateLimits: {
+    flag: 'USE_REDIS_RATE_LIMITS',
+    setting: 'useRedisRateLimits',
+    logName: 'Rate Limits',
+    purpose: 'what a user may do counts on all instances together.',
+    isVitalBetweenInstances: false,
+  },
 } as const satisfies Record<string, ServiceRow>;
 
 export type ServiceName = keyof typeof SERVICES;

@@ -80,6 +80,11 @@ export class RedisKeys {
     return `${this.#prefix}user:sessions:${userId}`;
   }
 
+  /** Counter with a time to live: what a caller (a user's id, an address) has done on a route in this window. */
+  throttle(limiter: string, caller: string, route: string): string {
+    return `${this.#prefix}throttle:${limiter}:${caller}:${route}`;
+  }
+
   /** Channel: who may do what has changed. */
   accessChanges(): string {
     return `${this.#prefix}access:changes`;

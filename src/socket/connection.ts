@@ -2,6 +2,8 @@ import type { Socket } from 'socket.io';
 import type { User } from '../access/access';
 import { pause, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
+import { RefusalLog } from '../lib/refusal-log';
+import type { ConnectionLimits } from '../limits/connection-limits';
 import type { OpenSession } from '../live/open-session';
 import type { SlowConsumers } from '../live/slow-consumers';
 import { FlowError, type WireError } from '../protocol/errors';
@@ -9,7 +11,6 @@ import { requests, type Acknowledgement, type Replies, type RequestName, type Re
 import type { Telemetry } from '../telemetry/telemetry';
 import { toFlowError } from '../lib/faults';
 import { JoinedSessions } from './joined-sessions';
-import { RefusalLog } from './refusal-log';
 import type { SignIn } from './sign-in';
 
 /** Answers a request with its ok reply; further calls do nothing. */
@@ -38,6 +39,10 @@ interface ConnectionOptions {
   /** Bytes that wait to be read by this connection. */
   readonly backlogBytes: () => number;
   readonly slowConsumers: SlowConsumers;
+  readonly limits: ConnectionLimits;
+  readonly maxSessions: number;
+  /** Ends it, whatever waits to be sent. */
+  readonly cutOff: () => void;
   /** The session, if it is open here. */
   readonly openSession: (sessionId: string) => OpenSession | undefined;
 }
@@ -49,8 +54,9 @@ export class Connection {
   readonly sessions: JoinedSessions;
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
+  readonly #log: Logger;
   readonly #refusals: RefusalLog;
-  readonly #handlers = new Map<unknown, (body: unknown, acknowledge: Acknowledge | undefined) => void>();
+  readonly #handlers = new Map<unknown, Receive>();
   #turn: Promise<void> = Promise.resolve();
   #waiting = 0;
   #requests = 0;
@@ -59,9 +65,11 @@ export class Connection {
     this.#socket = socket;
     this.#signIn = signIn;
     this.#options = options;
-    this.sessions = new JoinedSessions(options.openSession);
-    const log = options.log.child({ connectionId: socket.id, userId: signIn.user.userId });
-    this.#refusals = new RefusalLog({ log, clock: options.clock });
+    this.sessions = new JoinedSessions(options.openSession, options.maxSessions);
+    this.#log = options.log.child({ connectionId: socket.id, userId: signIn.user.userId });
+    this.#refusals = new RefusalLog({ log: this.#log, clock: options.clock });
+    // Before Socket.IO looks into it. Of text that is not ASCII, it is a little more.
+    socket.conn.on('packet', ({ data }: { data?: string | Buffer }) => this.#count(data?.length ?? 0));
     // Not by listeners: for them Socket.IO spreads the arguments, and some hundred thousand of those overflow the stack.
     socket.use((event) => this.#receive(event));
   }
@@ -100,8 +108,9 @@ export class Connection {
     handle: Handler<Name>,
     tell?: (body: unknown, answer: Acknowledgement<Name>) => void,
   ): void {
-    this.#handlers.set(name, (body, acknowledged) => {
+    this.#handlers.set(name, (body, acknowledged, refusal) => {
       const acknowledge = once(acknowledged ?? (tell && ((answer: Acknowledgement<Name>): void => tell(body, answer))));
+      if (refusal) return this.#refuse(refusal, name, acknowledge);
       const respond: Respond<Name> = (reply) => {
         acknowledge?.({ status: 'ok', ...reply });
       };
@@ -142,9 +151,21 @@ export class Connection {
     const acknowledge = isAcknowledge(last) ? last : undefined;
     if (acknowledge) sent.pop();
     const handle = this.#handlers.get(name);
-    if (handle && sent.length <= 1) return handle(sent[0], acknowledge);
+    const refusal = this.#options.limits.refusalOf(String(name));
+    if (handle && sent.length <= 1) return handle(sent[0], acknowledge, refusal);
+    if (refusal) return this.#refuse(refusal, String(name), acknowledge);
     const what = handle ? 'A request has one body.' : 'There is no such event.';
     this.#refuse(new FlowError('BAD_REQUEST', what), String(name), acknowledge);
+  }
+
+  /** Who goes on, however often it is told to wait, does not listen (LM4). */
+  #count(bytes: number): void {
+    const { limits, telemetry, cutOff } = this.#options;
+    limits.received(bytes);
+    if (!limits.isIgnoringRefusals || !this.isAlive) return;
+    telemetry.limits.connectionsCut += 1;
+    this.#log.info('a connection that ignores refusals is cut off');
+    cutOff();
   }
 
   #next(work: () => Promise<void>): Promise<void> {
@@ -172,13 +193,16 @@ export class Connection {
     acknowledge: ((answer: { status: 'error'; error: WireError }) => void) | undefined,
   ): void {
     const error = toFlowError(fault);
-    this.#options.telemetry.operations.refused += 1;
+    this.#options.telemetry.refused(error);
     this.#refusals.add(error, name.slice(0, 64));
     acknowledge?.({ status: 'error', error: error.toWire() });
   }
 }
 
 type Acknowledge = (answer: object) => void;
+
+/** `refusal`: it is refused, whatever the body says. */
+type Receive = (body: unknown, acknowledge: Acknowledge | undefined, refusal: FlowError | null) => void;
 
 /** The first call counts. */
 function once<Answer>(answer: ((value: Answer) => void) | undefined): ((value: Answer) => void) | undefined {

@@ -1,20 +1,33 @@
 import type { OpenSession } from '../live/open-session';
+import { rateLimited } from '../limits/rate-limited';
 
+/** How long a connection waits that is in too many sessions: until it leaves one. */
+const FULL_RETRY_MS = 5_000;
 /** So few ids are no matter. */
 const FIRST_SWEEP_AT = 64;
 
 /** What one connection has joined. It holds no session: one that is closed lets go of its memory (DL8). */
 export class JoinedSessions {
   readonly #openSession: (sessionId: string) => OpenSession | undefined;
+  /** 0: as many as it likes. */
+  readonly #most: number;
   readonly #ids = new Set<string>();
   #sweepAt = FIRST_SWEEP_AT;
 
-  constructor(openSession: (sessionId: string) => OpenSession | undefined) {
+  constructor(openSession: (sessionId: string) => OpenSession | undefined, most: number) {
     this.#openSession = openSession;
+    this.#most = most;
   }
 
   get size(): number {
     return this.#ids.size;
+  }
+
+  /** Throws RATE_LIMITED (LM8). */
+  demandRoomFor(sessionId: string): void {
+    if (this.#most === 0 || this.#ids.size < this.#most || this.#ids.has(sessionId)) return;
+    this.#sweep();
+    if (this.#ids.size >= this.#most) throw rateLimited(`A connection may be in ${this.#most} sessions`, FULL_RETRY_MS);
   }
 
   add(sessionId: string): void {

@@ -32,6 +32,7 @@ export function serveSessions(
     connection.inTurn(async () => {
       const { sessionId } = request;
       const { user } = connection;
+      sessions.demandRoomFor(sessionId);
       const info = await collaboration.get(sessionId);
       const role = info && (await authorize(user, info));
       if (!role) throw new FlowError('SESSION_NOT_FOUND');

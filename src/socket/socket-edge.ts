@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'socket.io';
 import type { Authorize, Credentials, User } from '../access/access';
 import type { Authentication } from '../access/authentication';
@@ -5,12 +6,16 @@ import type { Revocations } from '../access/revocations';
 import type { WebSocketManager } from '../connections/websocket-manager';
 import { isDoneWithin, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
+import { peerAddress } from '../lib/peer-address';
+import { RefusalLog } from '../lib/refusal-log';
 import { webSocketOf, type WebSocketOfEngine } from '../lib/web-socket-of';
+import type { Arrivals } from '../limits/arrivals';
+import { ConnectionLimits, type ConnectionLimitSettings } from '../limits/connection-limits';
+import type { UserLimits } from '../limits/user-limits';
 import type { OpenSessions } from '../live/open-sessions';
 import type { SlowConsumers } from '../live/slow-consumers';
-import { ERRORS } from '../protocol/errors';
 import { toFlowError } from '../lib/faults';
-import { FlowError } from '../protocol/errors';
+import { FlowError, type WireError } from '../protocol/errors';
 import { isVersionSupported } from '../protocol/version';
 import type { CollaborationService } from '../sessions/collaboration-service';
 import type { Telemetry } from '../telemetry/telemetry';
@@ -32,6 +37,7 @@ const CLOSING_MS = 2_000;
 /** What Engine.IO's untyped event brings. */
 interface EngineConnection {
   readonly transport: object;
+  readonly request: IncomingMessage;
   once(event: 'close', run: () => void): unknown;
 }
 
@@ -47,7 +53,14 @@ interface SocketEdgeOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly slowConsumers: SlowConsumers;
-  readonly limits: { readonly maxInFlightBatches: number };
+  readonly arrivals: Arrivals;
+  readonly userLimits: UserLimits;
+  readonly limits: ConnectionLimitSettings & {
+    readonly maxInFlightBatches: number;
+    readonly maxSessionsPerConnection: number;
+    /** Proxies that may say where a connection came from. */
+    readonly trustProxy: number;
+  };
 }
 
 /** Who a socket is, and what was shown for it. */
@@ -59,23 +72,27 @@ interface Shown {
 /** The Socket.IO side of the server: handshake, requests, goodbye. */
 export class SocketEdge {
   readonly #options: SocketEdgeOptions;
+  readonly #refusals: RefusalLog;
   /** Those that have not said who they are, and those that have stopped listening, too. */
   readonly #webSockets = new Set<WebSocketOfEngine>();
   /** By connection. */
   readonly #signIns = new Map<string, SignIn>();
 
   constructor(options: SocketEdgeOptions) {
+    const { log, clock } = options;
     this.#options = options;
+    this.#refusals = new RefusalLog({ log, clock });
     options.revocations.onRevoked((userId) => {
       for (const signIn of this.#signIns.values()) if (signIn.user.userId === userId) signIn.review();
     });
   }
 
   start(): void {
-    const { io, clock } = this.#options;
+    const { io, clock, arrivals, limits } = this.#options;
     io.engine.on('connection', (conn: EngineConnection) => {
       const webSocket = webSocketOf(conn);
       if (!webSocket) return;
+      webSocket.once('close', arrivals.came(peerAddress(conn.request, limits.trustProxy)));
       this.#webSockets.add(webSocket);
       let cancel = (): void => {};
       conn.once('close', () => {
@@ -92,7 +109,12 @@ export class SocketEdge {
           socket.data = shown;
           next();
         },
-        (fault: unknown) => next(this.#refusal(fault)),
+        (fault: unknown) => {
+          const refusal = this.#refusal(fault);
+          next(refusal);
+          // When it has been told: otherwise it would stay until its time is over, and ask again and again.
+          if (refusal.data.code === 'RATE_LIMITED') setImmediate(() => socket.conn.close());
+        },
       );
     });
     io.on('connection', (socket) => this.#connected(socket));
@@ -105,6 +127,7 @@ export class SocketEdge {
     const closed = webSockets.map(
       (webSocket) => new Promise<void>((resolve) => void webSocket.once('close', () => resolve())),
     );
+    this.#refusals.end();
     io.local.disconnectSockets(true);
     io.engine.close();
     await isDoneWithin(clock, Promise.all(closed), GOODBYE_MS);
@@ -120,34 +143,45 @@ export class SocketEdge {
   }
 
   async #authenticate(socket: Socket): Promise<Shown> {
+    const { authentication, arrivals, limits } = this.#options;
+    const address = peerAddress(socket.request, limits.trustProxy);
+    await arrivals.demandRoomFor(address);
     const { token, clientVersion } = socket.handshake.auth as Record<string, unknown>;
     if (clientVersion !== undefined && !isVersionSupported(clientVersion)) throw new FlowError('VERSION_UNSUPPORTED');
     if (token !== undefined && typeof token !== 'string')
       throw new FlowError('UNAUTHENTICATED', 'The token must be a string.');
-    const { address, headers } = socket.handshake;
-    const credentials: Credentials = { token, address, userAgent: headers['user-agent'] ?? '', via: 'socket' };
-    return { credentials, user: await this.#options.authentication.identify(credentials) };
+    const userAgent = socket.handshake.headers['user-agent'] ?? '';
+    const credentials: Credentials = { token, address, userAgent, via: 'socket' };
+    const user = await authentication.identify(credentials);
+    await arrivals.demandRoomForUser(user.userId);
+    return { credentials, user };
   }
 
   /** Socket.IO sends `message` and `data` of this error to the client as `connect_error`. */
-  #refusal(fault: unknown): Error & { data: unknown } {
+  #refusal(fault: unknown): Error & { data: WireError } {
     const error = toFlowError(fault);
-    this.#options.log[ERRORS[error.code].logLevel]({ err: error }, 'connection refused');
+    this.#options.telemetry.refused(error);
+    this.#refusals.add(error, 'connect');
     return Object.assign(new Error(error.message), { data: error.toWire() });
   }
 
   #connected(socket: Socket): void {
-    const { sockets, openSessions, authentication, telemetry, clock, log, slowConsumers, limits } = this.#options;
+    const { sockets, openSessions, authentication, telemetry, clock, log, slowConsumers } = this.#options;
+    const { arrivals, userLimits, limits } = this.#options;
     const { user, credentials: shown } = socket.data as Shown;
     const onEnd = (refusal: FlowError): void => this.#cutOff(socket, refusal);
     const signIn = new SignIn({ user, shown, authentication, clock, onEnd });
     this.#signIns.set(socket.id, signIn);
+    const signedOut = arrivals.signedIn(user.userId);
     const connection = new Connection(socket, signIn, {
       telemetry,
       clock,
       log,
       backlogBytes: () => sockets.backlogBytes(socket.id),
       slowConsumers,
+      limits: new ConnectionLimits({ settings: limits, user: userLimits.of(user.userId), clock }),
+      maxSessions: limits.maxSessionsPerConnection,
+      cutOff: () => sockets.disconnectHere(socket.id),
       openSession: (sessionId) => openSessions.get(sessionId),
     });
     sockets.register(socket.id, user.userId);
@@ -157,6 +191,7 @@ export class SocketEdge {
     serveAwareness(connection);
     socket.on('disconnect', (reason) => {
       signIn.stop();
+      signedOut();
       this.#signIns.delete(socket.id);
       connection.end();
       // Who has left is nobody any more, and must not stay for ever; a stock client closes then, too.

@@ -1,4 +1,4 @@
-import type { Server as HttpServer } from 'node:http';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import { Server } from 'socket.io';
 import { isNameAllowed, isOriginAllowed, NAME_REFUSED, type OriginRules } from '../lib/origin';
 import { secureHeaders } from '../lib/secure-headers';
@@ -22,9 +22,11 @@ export function createSocketServer(options: {
   /** Who has not said by then who they are is no client. */
   handshakeMs: number;
   originRules: OriginRules;
+  /** Whether another connection from where the request comes is let in at all. */
+  isDoorOpen: (request: IncomingMessage) => boolean;
   phase: () => 'starting' | 'ready' | 'draining';
 }): Server {
-  const { httpServer, path, maxBatchBytes, handshakeMs, originRules, phase } = options;
+  const { httpServer, path, maxBatchBytes, handshakeMs, originRules, isDoorOpen, phase } = options;
   const io = new Server(httpServer, {
     path,
     transports: ['websocket'],
@@ -42,6 +44,7 @@ export function createSocketServer(options: {
       if (phase() !== 'ready') decide(phase(), false);
       else if (!isOriginAllowed(origin, host, originRules)) decide('origin not allowed', false);
       else if (!isNameAllowed(origin, host, originRules)) decide(NAME_REFUSED, false);
+      else if (!isDoorOpen(request)) decide('too many connections', false);
       else decide(null, true);
     },
   });

@@ -1,4 +1,5 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import type { FlowError } from '../protocol/errors';
 
 export interface Percentiles {
   readonly p50: number;
@@ -37,6 +38,12 @@ export class Telemetry {
     forks: 0,
   };
   readonly slowConsumersCut = { count: 0 };
+  readonly limits = {
+    /** Requests and connections refused because their caller does too much. */
+    refused: 0,
+    /** Connections ended because they ignored that. */
+    connectionsCut: 0,
+  };
   /** Submit received → ordered. */
   readonly orderMs = new LatencyHistogram();
   /** Ordered → durable. */
@@ -45,4 +52,10 @@ export class Telemetry {
   readonly redisMs = new LatencyHistogram();
   /** Ordered → written to the sockets. */
   readonly deliverMs = new LatencyHistogram();
+
+  /** A request was answered with an error. */
+  refused({ code }: FlowError): void {
+    this.operations.refused += 1;
+    if (code === 'RATE_LIMITED') this.limits.refused += 1;
+  }
 }

@@ -170,7 +170,7 @@ describe('bad input', () => {
   const store = new MemoryDocumentStore();
 
   beforeAll(async () => {
-    server = await startServer({ store });
+    server = await startServer({ store, isLimited: false });
     await createSession(server, { sessionId: SESSION, title: 'Sound' });
     await createSession(server, { sessionId: 'json', format: 'json' });
   });

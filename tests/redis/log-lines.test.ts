@@ -29,6 +29,7 @@ const ON_REDIS = [
   '✅ [RedisDI] Using Redis Collaboration Service',
   '✅ [RedisDI] Using Redis Event Ordering Service',
   'ℹ️ [RedisDI] Using in-memory Device Sessions',
+  'ℹ️ [RedisDI] Using in-memory Rate Limits',
   'Connecting to Redis',
   '✅ Redis connected successfully',
   '[SocketAdapter] Redis adapter configured for Socket.IO',
@@ -38,6 +39,7 @@ const IN_MEMORY = [
   'ℹ️ [RedisDI] Using in-memory Collaboration Service',
   'ℹ️ [RedisDI] Using in-memory Event Ordering Service',
   'ℹ️ [RedisDI] Using in-memory Device Sessions',
+  'ℹ️ [RedisDI] Using in-memory Rate Limits',
 ];
 
 const FLAGS: Variables = {

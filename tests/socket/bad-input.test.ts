@@ -24,7 +24,7 @@ beforeAll(async () => {
   process.on('unhandledRejection', note);
   process.on('uncaughtException', note);
   store = new MemoryDocumentStore();
-  server = await startServer({ store });
+  server = await startServer({ store, isLimited: false });
   author = await server.connect({ user: 'author' });
   sessionId = await createSession(author, 'json');
   yjsSessionId = await createSession(author, 'yjs');

@@ -304,7 +304,7 @@ describe('[DL6] a slow consumer', () => {
   });
 
   test('what waits its turn is bounded: beyond it is BUSY', async () => {
-    const server = await startServer({ config });
+    const server = await startServer({ config, isLimited: false });
     const ada = await server.connect({ user: 'ada' });
     const sessionId = await createSession(ada);
     await ada.demand('session:join', { sessionId });
@@ -329,7 +329,7 @@ describe('[DL6] a slow consumer', () => {
   });
 
   test('who asks and asks, however small the answers, and reads none is cut off', async () => {
-    const server = await startServer({ config: { slowConsumerBytes: 65_536 } });
+    const server = await startServer({ config: { slowConsumerBytes: 65_536 }, isLimited: false });
     const ada = await server.connect({ user: 'ada' });
     const { socket: deaf } = await RawSocket.connect(server.url);
     deaf.pause();

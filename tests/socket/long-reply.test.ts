@@ -11,7 +11,10 @@ describe('[DL6] a joiner on a slow line', () => {
   const limits = { maxOperationBytes: 20_000_000, maxBatchBytes: 20_000_000, maxUnsavedBytes: 64_000_000 };
 
   test('is not cut off for the length of its snapshot while others type', async () => {
-    const server = await startServer({ config: { ...limits, slowConsumerBytes: 1_000_000, ringBytes: 200_000 } });
+    const server = await startServer({
+      config: { ...limits, slowConsumerBytes: 1_000_000, ringBytes: 200_000 },
+      isLimited: false,
+    });
     const ada = await server.connect({ user: 'ada' });
     const sessionId = await createSession(ada);
     const writer = await Follower.join(ada, sessionId);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
+import { UNLIMITED } from '../../config/unlimited';
 import { errorReply } from '../../src/http/schemas';
 import {
   launch,
@@ -44,6 +45,8 @@ export interface ServerOptions {
   /** A free one unless told. */
   readonly port?: number;
   readonly env?: Variables;
+  /** Unless this is so there are no limits per caller: programs do here what no person does. */
+  readonly isLimited?: boolean;
   /** Another program than the built server, or one around it. */
   readonly command?: readonly string[];
 }
@@ -91,9 +94,16 @@ export class Processes {
   }
 
   /** A server on this machine only; resolves when it listens. */
-  async startServer({ documents, port = 0, env = {}, command }: ServerOptions): Promise<ServerProcess> {
+  async startServer(options: ServerOptions): Promise<ServerProcess> {
+    const { documents, port = 0, env = {}, isLimited = false, command } = options;
     const launched = await this.launch(command ?? [process.execPath, SERVER], {
-      env: { HOST: '127.0.0.1', PORT: String(port), DOCUMENT_DIR: documents, ...env },
+      env: {
+        HOST: '127.0.0.1',
+        PORT: String(port),
+        DOCUMENT_DIR: documents,
+        ...(isLimited ? {} : UNLIMITED),
+        ...env,
+      },
     });
     return listening(launched);
   }

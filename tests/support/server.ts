@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig, type Config } from '../../config/load-config';
+import { UNLIMITED } from '../../config/unlimited';
 import { createApp, type App } from '../../src/app';
 import type { FlowHooks, StopReport } from '../../src/flow';
 import type { EventOrdering } from '../../src/ordering/event-ordering';
@@ -15,6 +16,8 @@ export interface ServerOptions {
   readonly ordering?: EventOrdering;
   readonly hooks?: FlowHooks;
   readonly log?: Logger;
+  /** False: no limit per caller holds, because the test does what no person does. */
+  readonly isLimited?: boolean;
   /** An lmdb store in this directory, which stays; a directory of its own, which goes, unless given. */
   readonly documentDir?: string;
   /** Another version of the server. */
@@ -81,11 +84,11 @@ export interface ServerStats {
 }
 
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
-  const { store, ordering, hooks, log = silentLogger } = options;
+  const { store, ordering, hooks, log = silentLogger, isLimited = true } = options;
   const make = options.createApp ?? createApp;
   const ownDir = options.documentDir === undefined ? await mkdtemp(join(tmpdir(), 'flow-test-')) : undefined;
   const config: Config = {
-    ...loadConfig({}),
+    ...loadConfig(isLimited ? {} : UNLIMITED),
     host: '127.0.0.1',
     port: 0,
     documentStore: options.documentDir === undefined ? 'memory' : 'lmdb',

@@ -28,6 +28,7 @@ export class SocketInstance<Manager extends WebSocketManager> {
       maxBatchBytes: 1_000_000,
       handshakeMs: 10_000,
       originRules: { allowedOrigins: [], isOpen: true },
+      isDoorOpen: () => true,
       phase: () => 'ready',
     });
     const { port } = httpServer.address() as AddressInfo;

@@ -30,6 +30,8 @@ export interface WireClientOptions {
   readonly user?: string;
   /** Everything the handshake says, when it is not just a name. */
   readonly auth?: Record<string, unknown>;
+  /** Of the request that becomes the WebSocket. */
+  readonly headers?: Record<string, string>;
 }
 
 export interface Heard<Name extends AnnouncementName = AnnouncementName> {
@@ -62,12 +64,13 @@ export class WireClient {
   }
 
   /** Connected, or rejected with what the server said. */
-  static connect(url: string, { user, auth }: WireClientOptions = {}): Promise<WireClient> {
+  static connect(url: string, { user, auth, headers }: WireClientOptions = {}): Promise<WireClient> {
     const socket = io(url, {
       transports: ['websocket'],
       forceNew: true,
       reconnection: false,
       autoConnect: false,
+      ...(headers ? { extraHeaders: headers } : {}),
       auth: auth ?? (user === undefined ? {} : { token: user }),
     });
     const client = new WireClient(socket);

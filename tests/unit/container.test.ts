@@ -9,6 +9,8 @@ import { createFlowContainer, type Given } from '../../src/container';
 import { MemoryWebSocketManager } from '../../src/connections/memory-websocket-manager';
 import { RedisWebSocketManager } from '../../src/connections/redis-websocket-manager';
 import { silentLogger } from '../../src/lib/logger';
+import { MemoryRateLimits } from '../../src/limits/memory-rate-limits';
+import { RedisRateLimits } from '../../src/limits/redis-rate-limits';
 import { MemoryEventOrdering } from '../../src/ordering/memory-event-ordering';
 import { MemorySaveDuty } from '../../src/ordering/memory-save-duty';
 import { RedisEventOrdering } from '../../src/ordering/redis-event-ordering';
@@ -78,6 +80,12 @@ const BACKENDS = {
     memory: [MemoryDevices],
     redis: [RedisDevices],
     lines: ['ℹ️ [RedisDI] Using in-memory Device Sessions', '✅ [RedisDI] Using Redis Device Sessions'],
+  },
+  rateLimits: {
+    resolve: ({ rateLimits }) => [rateLimits],
+    memory: [MemoryRateLimits],
+    redis: [RedisRateLimits],
+    lines: ['ℹ️ [RedisDI] Using in-memory Rate Limits', '✅ [RedisDI] Using Redis Rate Limits'],
   },
 } as const satisfies Record<ServiceName, Expected>;
 

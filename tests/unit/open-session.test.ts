@@ -133,6 +133,8 @@ beforeEach(async () => {
     log,
     onSaved: undefined,
     limits: {
+      maxParticipants: 0,
+      maxDocumentBytes: 0,
       maxOperationBytes: 1_000_000,
       maxBatchOperations: 256,
       maxBatchBytes: 2_000_000,

@@ -1,6 +1,6 @@
 import { createLogger } from '../../src/lib/logger';
 import { FlowError, type ErrorCode } from '../../src/protocol/errors';
-import { RefusalLog } from '../../src/socket/refusal-log';
+import { RefusalLog } from '../../src/lib/refusal-log';
 import { ManualClock } from '../support/manual-clock';
 
 interface Line {

@@ -1,5 +1,5 @@
-import type { Clock } from '../lib/clock';
-import type { Logger } from '../lib/logger';
+import type { Clock } from './clock';
+import type { Logger } from './logger';
 import { ERRORS, type ErrorCode, type FlowError } from '../protocol/errors';
 
 /** Of one code, so many refusals are told with all there is to say … */
@@ -13,7 +13,7 @@ interface Counted {
   cancel: () => void;
 }
 
-/** Logs what one connection is refused: a client that goes on and on leaves a line every few seconds, not megabytes. */
+/** Logs what somebody is refused: one who goes on and on leaves a line every few seconds, not megabytes. */
 export class RefusalLog {
   readonly #log: Logger;
   readonly #clock: Clock;
