@@ -44,7 +44,7 @@ async function guarded(config: Partial<Config>): Promise<(token?: string) => Pro
     () => accessFollower.stop(),
     () => io.close(),
   );
-  web.use('/admin', administratorsOnly({ authentication, refuse: createRefuse(cradle) }));
+  web.use('/admin', administratorsOnly({ authentication, trustProxy: 0, refuse: createRefuse(cradle) }));
   web.get('/admin/levers', (_request, response) => void response.json({ levers: 3 }));
   return async (token) => {
     const asked = request(httpServer).get('/admin/levers');
