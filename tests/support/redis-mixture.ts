@@ -12,7 +12,7 @@ const FOREGROUND = 4;
 const BACKGROUND = 3;
 const EDITS = 6_000;
 /** Of each author: typing goes on for as long as the faults do. */
-const PER_SECOND = 70;
+const PER_SECOND = 45;
 const FAULT_AFTER = 200;
 /** Between two faults, so that each seed has its own moments. */
 const MAX_PAUSE_MS = 1_500;
