@@ -6,7 +6,7 @@ import { fail, ok, warn, type Finding, type Findings } from './finding';
 /** What this server asks Redis for, besides what its client library does; docs/redis-users.acl allows the same. */
 export const COMMANDS: readonly string[] = [
   'eval evalsha time info publish subscribe unsubscribe psubscribe',
-  'get set del exists persist pexpire scan',
+  'get set del exists persist pexpire pttl incrby scan',
   'hset hget hdel hlen hmget hexists',
   'sadd srem smembers zadd zrange zrem zscore zrangebyscore',
   'xadd xrange xtrim',

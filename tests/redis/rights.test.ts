@@ -26,6 +26,7 @@ const ON_REDIS: Variables = {
   USE_REDIS_COLLABORATION: 'true',
   USE_REDIS_WEBSOCKETS: 'true',
   USE_REDIS_DEVICES: 'true',
+  USE_REDIS_RATE_LIMITS: 'true',
   REDIS_USERNAME: 'flow',
   REDIS_PASSWORD: 'change-this-password',
 };
@@ -80,7 +81,7 @@ async function useEverything(variables: Variables, seen: () => Promise<void>): P
   const documents = await processes.directory();
   const env = { ...variables, ...IN_HASTE, AUTH_MODE: 'jwt', AUTH_JWT_SECRET: SECRET, AUTH_AUDIENCE: AUDIENCE };
   const start = (INSTANCE_ID: string): Promise<ServerProcess> =>
-    processes.startServer({ documents, env: { ...env, INSTANCE_ID } });
+    processes.startServer({ documents, isLimited: true, env: { ...env, INSTANCE_ID } });
   const [one, other] = [await start('one'), await start('other')];
   const [phone, laptop] = [await secretToken({ sid: 'phone' }), await secretToken({ sid: 'laptop' })];
   const remove = (url: string, path: string): Promise<{ status: number }> =>
