@@ -1,17 +1,16 @@
 import { Awareness } from 'y-protocols/awareness';
 import * as Y from 'yjs';
-import { FlowError } from '../protocol/errors';
+import { FlowError, type ErrorCode } from '../protocol/errors';
 import { fromBase64, toBase64 } from './base64';
 import { Emitter } from './emitter';
 import type { FlowClient } from './flow-client';
-import type { HeldOperationView } from './holding';
 import type { FlowSession } from './session';
 import type { Delivery, SessionEvents } from './session-events';
 import type { SessionStatus } from './session-status';
 import { systemClock, Timers, type Clock } from './timers';
 import { AwarenessLink } from './yjs-awareness';
 import { YjsKnowledge } from './yjs-knowledge';
-import { mergeUpdates, splitUpdate } from './yjs-updates';
+import { divideRefused, mergeUpdates, splitUpdate } from './yjs-updates';
 
 export interface FlowYjsProviderOptions {
   /** One made elsewhere; it is not destroyed with the provider. `null`: none. */
@@ -40,6 +39,8 @@ export interface FlowYjsProviderEvents {
 
 /** Raw bytes of one operation at most, though the server takes more (EO10): in base64 six seconds on a slow line (30 kB/s). */
 const MAX_UPDATE_BYTES = 131_072;
+/** How the server refuses what is too much, by its size or by the time it takes to apply it. */
+const TOO_MUCH: readonly ErrorCode[] = ['TOO_LARGE', 'BAD_REQUEST'];
 /** Somebody else's change that the server lost is sent by its author first; the others help out after a while, not all at once. */
 const RESCUE_DELAY_MS = { least: 1_000, spread: 4_000 };
 
@@ -196,19 +197,22 @@ export class FlowYjsProvider {
   }
 
   #split(update: Uint8Array): Uint8Array[] {
-    return splitUpdate(update, Math.min(MAX_UPDATE_BYTES, rawBytesOf(this.session.limits.operationBytes)));
+    return splitUpdate(update, this.#maxUpdateBytes);
   }
 
-  /** What was held before the server had told how little it takes at once, goes in smaller parts. False: it has none. */
+  get #maxUpdateBytes(): number {
+    return Math.min(MAX_UPDATE_BYTES, rawBytesOf(this.session.limits.operationBytes));
+  }
+
+  /**
+   * What turned out to be too much at once goes in smaller parts: it was held before the server had told how little it takes, or
+   * applying it would take too long. False: it has none.
+   */
   #divideRefused(): boolean {
     if (this.#isDividing) return true;
-    const { limits } = this.session;
-    const isRefused = ({ operation, state }: HeldOperationView): boolean =>
-      state === 'unsent' && typeof operation === 'string' && operation.length > limits.operationBytes - 2;
-    const operation = this.session.heldOperations().find(isRefused)?.operation;
-    if (typeof operation !== 'string') return false;
-    const parts = this.#split(fromBase64(operation));
-    if (parts.length < 2) return false;
+    const refused = this.session.heldOperations().find(({ state }) => state === 'unsent')?.operation;
+    const parts = typeof refused === 'string' ? partsOfRefused(refused, this.#maxUpdateBytes) : null;
+    if (!parts) return false;
     // First what takes its place, so that a stored queue has it at any time.
     this.#isDividing = true;
     const isHeld = this.#submit(parts);
@@ -339,7 +343,7 @@ export class FlowYjsProvider {
       case 'saving':
         return this.#setStatus('connected');
       case 'refused':
-        if (status.isReading && status.reason.code === 'TOO_LARGE' && this.#divideRefused()) return;
+        if (status.isReading && TOO_MUCH.includes(status.reason.code) && this.#divideRefused()) return;
         if (status.reason !== this.#refusedFor) this.#emitter.emit('refused', status.reason);
         this.#refusedFor = status.reason;
         return status.isReading ? this.#setStatus('connected') : this.#onInterrupted('disconnected');
@@ -390,5 +394,14 @@ export class FlowYjsProvider {
 
 /** Of a base64 text that is an operation of so many bytes, with its quotes. */
 const rawBytesOf = (operationBytes: number): number => Math.floor((operationBytes - 2) / 4) * 3;
+
+function partsOfRefused(operation: string, maxBytes: number): Uint8Array[] | null {
+  try {
+    return divideRefused(fromBase64(operation), maxBytes);
+  } catch {
+    // No update: it was submitted by hand, and there is nothing to divide.
+    return null;
+  }
+}
 
 const isEmpty = (doc: Y.Doc): boolean => doc.store.clients.size === 0;
