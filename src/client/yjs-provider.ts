@@ -12,9 +12,9 @@ import { AwarenessLink } from './yjs-awareness';
 import { YjsKnowledge } from './yjs-knowledge';
 import { divideRefused, mergeUpdates, splitUpdate } from './yjs-updates';
 
-export interface FlowYjsProviderOptions {
+export interface FlowYjsProviderOptions<Presence extends Awareness | null = Awareness | null> {
   /** One made elsewhere; it is not destroyed with the provider. `null`: none. */
-  readonly awareness?: Awareness | null;
+  readonly awareness?: Presence;
   /** Local changes are sent together at most so often; 0: those of one turn of the event loop. */
   readonly flushIntervalMs?: number;
   /** False: `connect` is called by the owner. */
@@ -35,6 +35,9 @@ export interface FlowYjsProviderEvents {
   full: boolean;
   /** The server will not take our changes, or not let us in. */
   refused: FlowError;
+  /** Bindings ask for these two. They are never told: changes are the document's to tell, and it is never replaced. */
+  update: unknown;
+  reload: Y.Doc;
 }
 
 /** Raw bytes of one operation at most, though the server takes more (EO10): in base64 six seconds on a slow line (30 kB/s). */
@@ -44,10 +47,13 @@ const TOO_MUCH: readonly ErrorCode[] = ['TOO_LARGE', 'BAD_REQUEST'];
 /** Somebody else's change that the server lost is sent by its author first; the others help out after a while, not all at once. */
 const RESCUE_DELAY_MS = { least: 1_000, spread: 4_000 };
 
-/** Keeps a Y.Doc, whatever types are in it, and an Awareness in sync with a session of format yjs. */
-export class FlowYjsProvider {
+/**
+ * Keeps a Y.Doc, whatever types are in it, and an Awareness in sync with a session of format yjs. It looks as bindings expect providers to:
+ * as that of y-websocket, as Hocuspocus's, and as Lexical's `Provider`. `Presence`: what the awareness is taken for, states included.
+ */
+export class FlowYjsProvider<Presence extends Awareness | null = Awareness> {
   readonly doc: Y.Doc;
-  readonly awareness: Awareness | null;
+  readonly awareness: Presence;
   readonly session: FlowSession;
   readonly #emitter = new Emitter<FlowYjsProviderEvents>();
   readonly #timers: Timers;
@@ -73,18 +79,24 @@ export class FlowYjsProvider {
   #hasCaughtUp = false;
   #cancelRescue: (() => void) | null = null;
 
-  constructor(client: FlowClient, sessionId: string, doc: Y.Doc, options: FlowYjsProviderOptions = {}) {
+  constructor(client: FlowClient, sessionId: string, doc: Y.Doc, options: FlowYjsProviderOptions<Presence> = {}) {
     this.doc = doc;
     this.session = client.session(sessionId);
     this.#timers = new Timers(options.clock ?? systemClock);
     this.#random = options.random ?? Math.random;
     this.#flushIntervalMs = options.flushIntervalMs ?? 0;
     this.#ownsAwareness = options.awareness === undefined;
-    this.awareness = options.awareness === undefined ? new Awareness(doc) : options.awareness;
+    // How states look is a matter of those who write them; nothing here reads them.
+    this.awareness = (options.awareness === undefined ? new Awareness(doc) : options.awareness) as Presence;
     this.#awarenessLink = this.awareness ? new AwarenessLink(this.awareness, this.session, this) : null;
     this.session.stateVector = () => (isEmpty(doc) ? undefined : toBase64(Y.encodeStateVector(doc)));
     this.#stopListening = this.#listen();
     if (options.connect ?? true) this.connect();
+  }
+
+  /** The same as `doc`. */
+  get document(): Y.Doc {
+    return this.doc;
   }
 
   /** Whether the document has everything the server had when we joined. False again while there is no connection. */
@@ -113,6 +125,14 @@ export class FlowYjsProvider {
     return this.#emitter.on(name, listener);
   }
 
+  /** The same for one event. */
+  once<Name extends keyof FlowYjsProviderEvents>(
+    name: Name,
+    listener: (payload: FlowYjsProviderEvents[Name]) => void,
+  ): () => void {
+    return this.#emitter.once(name, listener);
+  }
+
   off<Name extends keyof FlowYjsProviderEvents>(
     name: Name,
     listener: (payload: FlowYjsProviderEvents[Name]) => void,
@@ -120,11 +140,17 @@ export class FlowYjsProvider {
     this.#emitter.off(name, listener);
   }
 
-  /** Joins, and stays joined. A refusal is told by the event `refused`. */
+  /** Joins, and stays joined until `disconnect`. A refusal is told by the event `refused`. */
   connect(): void {
     this.session.join().catch((fault: unknown) => {
       if (!(fault instanceof FlowError)) throw fault;
     });
+  }
+
+  /** Leaves until `connect`. What is written meanwhile is kept, and sent then. */
+  disconnect(): void {
+    this.#flush();
+    this.session.leave();
   }
 
   /** Resolves when everything in the document is saved; rejects when the session refuses it or is closed. */

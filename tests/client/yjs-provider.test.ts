@@ -9,27 +9,29 @@ import { seededRandom } from '../support/random';
 import { sorted, useWorld } from './support/world';
 
 const world = useWorld();
-const providers: FlowYjsProvider[] = [];
+type AnyProvider = FlowYjsProvider<Awareness | null>;
+
+const providers: AnyProvider[] = [];
 
 afterEach(() => {
   for (const provider of providers.splice(0)) provider.destroy();
 });
 
-function provide(
+function provide<Presence extends Awareness | null = Awareness>(
   sessionId: string,
-  options: FlowYjsProviderOptions & { doc?: Y.Doc; client?: Partial<FlowClientOptions> } = {},
-): FlowYjsProvider {
+  options: FlowYjsProviderOptions<Presence> & { doc?: Y.Doc; client?: Partial<FlowClientOptions> } = {},
+): FlowYjsProvider<Presence> {
   const { doc = new Y.Doc(), client, ...rest } = options;
-  const provider = new FlowYjsProvider(world().client(client), sessionId, doc, rest);
+  const provider = new FlowYjsProvider<Presence>(world().client(client), sessionId, doc, rest);
   providers.push(provider);
   return provider;
 }
 
-const textOf = ({ doc }: FlowYjsProvider): Y.Text => doc.getText('content');
+const textOf = ({ doc }: AnyProvider): Y.Text => doc.getText('content');
 
-const isSettled = (provider: FlowYjsProvider): boolean => provider.synced && provider.unsaved === 0;
+const isSettled = (provider: AnyProvider): boolean => provider.synced && provider.unsaved === 0;
 
-async function untilEqual(...all: FlowYjsProvider[]): Promise<void> {
+async function untilEqual(...all: AnyProvider[]): Promise<void> {
   await eventually('everything saved', () => all.every(isSettled));
   await eventually('equal documents', () => new Set(all.map((provider) => textOf(provider).toJSON())).size === 1);
 }
