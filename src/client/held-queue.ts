@@ -100,6 +100,7 @@ export class HeldQueue {
   #lastReleased = 0;
   #nextOrder = 0;
   #version = 0;
+  #takenOutAt = -1;
   #bytes = 0;
   #openOperations = 0;
   /** Ordered, and not saved. */
@@ -110,6 +111,11 @@ export class HeldQueue {
   /** Grows with every change. */
   get version(): number {
     return this.#version;
+  }
+
+  /** The last version with which something left that was not saved; -1: none. */
+  get takenOutAt(): number {
+    return this.#takenOutAt;
   }
 
   get bytes(): number {
@@ -288,7 +294,7 @@ export class HeldQueue {
   withdraw(isWithdrawn: (batch: HeldBatch) => boolean): readonly HeldBatch[] {
     const withdrawn = this.#open.filter(isWithdrawn);
     if (withdrawn.length === 0) return withdrawn;
-    this.#version += 1;
+    this.#noteTakenOut();
     this.#open = this.#open.filter((batch) => !withdrawn.includes(batch));
     this.#openOperations -= sizeOf(withdrawn);
     for (const { operations } of withdrawn) this.#bytes -= bytesOf(operations);
@@ -300,7 +306,7 @@ export class HeldQueue {
     const withdrawn = this.withdraw((other) => batch === null || other === batch);
     const pending = batch === null ? this.#pending.splice(0) : [];
     const discarded = [...withdrawn.flatMap(({ operations }) => operations), ...pending];
-    this.#version += 1;
+    this.#noteTakenOut();
     this.#bytes -= bytesOf(pending);
     for (const { partOf } of discarded) partOf?.noteLost(reason);
     return discarded;
@@ -387,6 +393,11 @@ export class HeldQueue {
       }
     }
     return number > entry.clientSeq;
+  }
+
+  #noteTakenOut(): void {
+    this.#version += 1;
+    this.#takenOutAt = this.#version;
   }
 
   #noteTaken(clientId: string, clientSeq: number): void {

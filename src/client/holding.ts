@@ -107,15 +107,16 @@ export class Holding {
   }
 
   /** Brings the stored copy up to date, soon. */
-  keep(): void {
-    this.#options.stored?.keep(this.client, this.after, this.queue);
+  keep(isAwaited = false): void {
+    const { client, after, queue } = this;
+    this.#options.stored?.keep({ client, after, queue }, isAwaited);
   }
 
   /** Nothing is sent that a reload could forget: it might be sent again under another number (CL2). */
   isStored(batch: HeldBatch): boolean {
     const { stored } = this.#options;
     if (!stored || batch.version <= stored.version) return true;
-    this.keep();
+    this.keep(true);
     return false;
   }
 
@@ -151,8 +152,13 @@ export class Holding {
     const record = await stored?.open({
       onStored,
       onFailed: (cause) => emitter.emit('storage-failed', { cause }),
+      onRecovered: () => emitter.emit('storage-recovered', undefined),
     });
-    if (!record) return;
+    if (!record) {
+      // What was submitted while it was looked for.
+      if (!this.queue.isEmpty) this.keep();
+      return;
+    }
     this.client = record.client;
     this.after = record.after;
     this.queue.restore(record.client?.clientId ?? null, record.batches, record.pending);

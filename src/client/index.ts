@@ -7,6 +7,7 @@ export type { ConnectionStatus } from './connection';
 export { FlowClient, type FlowClientOptions } from './flow-client';
 export type { HeldCounts } from './held-queue';
 export type { DeliveredEntry } from './history';
+export { IndexedDbStorage, type IndexedDbStorageOptions } from './indexed-db-storage';
 export type { Limits } from './limits';
 export { MemoryLocks, MemoryStorage } from './memory-storage';
 export type { Proposed } from './proposals';

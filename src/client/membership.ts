@@ -55,6 +55,8 @@ export class Membership {
   #phase: Phase = { kind: 'idle' };
   #cancelPause: (() => void) | null = null;
   #isRejoinDue = false;
+  /** Also of an earlier phase. */
+  #isJoinUnanswered = false;
   #liveSinceMs = 0;
   #interruptions = 0;
 
@@ -96,6 +98,15 @@ export class Membership {
     }
   }
 
+  /** Until `start`. */
+  leave(): void {
+    const { kind } = this.#phase;
+    if (kind === 'idle' || kind === 'closed') return;
+    this.#options.onInterrupted();
+    if (kind === 'live' || kind === 'catching-up') this.#sendLeave();
+    this.#enter({ kind: 'idle' });
+  }
+
   refuse(reason: FlowError): void {
     if (this.#phase.kind === 'closed') return;
     this.#options.onInterrupted();
@@ -126,17 +137,35 @@ export class Membership {
     const { connection, deadlineMs, joinRequest, onJoined } = this.#options;
     this.#isRejoinDue = false;
     const phase = this.#enter({ kind: 'joining' });
+    // It is told of when that is answered.
+    if (this.#isJoinUnanswered) return;
+    this.#isJoinUnanswered = true;
     connection.request('session:join', joinRequest(), deadlineMs, {
       onReply: (reply) => {
-        if (phase !== this.#phase) return;
+        this.#isJoinUnanswered = false;
+        if (phase !== this.#phase) return this.#onLateAnswer();
         if (this.#isRejoinDue) this.#join();
         else if (onJoined(reply)) this.#takePage(phase, reply);
         else if (phase === this.#phase) this.#pause(this.#backoff.nextMs());
       },
       onRefusal: (refusal) => {
+        this.#isJoinUnanswered = false;
         if (phase === this.#phase) this.#onRefused(refusal);
+        else this.#onLateAnswer();
       },
     });
+  }
+
+  /** Of a join from before we left. */
+  #onLateAnswer(): void {
+    const { kind } = this.#phase;
+    if (kind === 'idle') this.#sendLeave();
+    if (kind === 'joining') this.#join();
+  }
+
+  #sendLeave(): void {
+    const { connection, sessionId } = this.#options;
+    connection.send('session:leave', { sessionId });
   }
 
   #onRefused(refusal: Refusal): void {

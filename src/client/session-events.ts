@@ -35,8 +35,13 @@ export interface SessionEvents {
   'nearly-full': { readonly heldBytes: number; readonly maxHeldBytes: number };
   /** There is room again after the bound was reached. */
   'room-again': { readonly heldBytes: number; readonly maxHeldBytes: number };
-  /** The queue can no longer be stored: a reload would lose what is not saved. */
+  /**
+   * What is written from now on is not stored: a reload would lose it unless it is saved by then. What was stored before stays, until it
+   * is being sent. Every further change tries again.
+   */
   'storage-failed': { readonly cause: unknown };
+  /** Everything held is stored again. */
+  'storage-recovered': undefined;
   participants: readonly Participant[];
   awareness: AwarenessStates;
   renamed: SessionInfo;

@@ -5,7 +5,7 @@ import type { Phase } from './membership';
 
 /** The one thing to show to whoever writes (CL1). */
 export type SessionStatus =
-  /** `join` was not called yet. */
+  /** `join` was not called yet, or `leave` was called since. What is written is kept. */
   | { readonly state: 'idle' }
   /** On the way in. What is written meanwhile is kept. */
   | ({ readonly state: 'connecting' } & HeldCounts)

@@ -55,6 +55,7 @@ export class FlowSession {
   #isRenamed = false;
   #role: Role | null = null;
   #lastStatus = '';
+  #departures = 0;
 
   /** Sent with every join: what the local document has already (yjs). */
   stateVector: (() => string | undefined) | null = null;
@@ -178,10 +179,12 @@ export class FlowSession {
     this.#emitter.off(name, listener);
   }
 
-  /** Joins, and stays joined until `close`. Resolves when caught up for the first time, rejects when that is refused. */
+  /** Joins, and stays joined until `leave` or `close`. Resolves when caught up, rejects when that is refused, or given up. */
   async join(): Promise<void> {
+    const departures = this.#departures;
     await this.#holding.restore(() => this.#dispatch.pump());
     this.#demandNotClosed();
+    if (departures !== this.#departures) throw leftError();
     this.#membership.start();
     if (!this.isLive) await this.#joining.wait();
   }
@@ -276,7 +279,14 @@ export class FlowSession {
     });
   }
 
-  /** Leaves. What is still held is lost unless a stored queue has it: wait for `whenSaved` first. */
+  /** Leaves until `join` is called again. What is held stays held and is sent then; what is submitted meanwhile, too. */
+  leave(): void {
+    this.#departures += 1;
+    this.#membership.leave();
+    this.#joining.reject(leftError());
+  }
+
+  /** Leaves for good. What is still held is lost unless a stored queue has it: wait for `whenSaved` first. */
   close(): void {
     if (this.#membership.phase.kind === 'closed') return;
     if (this.isLive) this.#options.connection.send('session:leave', { sessionId: this.sessionId });
@@ -442,3 +452,4 @@ export class FlowSession {
 }
 
 const closedError = (): FlowError => new FlowError('NOT_JOINED', 'The session was closed.');
+const leftError = (): FlowError => new FlowError('NOT_JOINED', 'The session was left.');

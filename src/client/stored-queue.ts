@@ -1,7 +1,7 @@
 import type { ClientCredentials } from '../protocol/schemas';
 import type { Mark } from '../protocol/positions';
 import { toHeldOperation, type HeldOperation } from './held-operation';
-import type { HeldQueue, StoredBatch } from './held-queue';
+import { bytesOf, type HeldQueue, type StoredBatch } from './held-queue';
 
 /** What is kept of a session over a reload. Plain JSON; a storage must not look inside. */
 export interface QueueRecord {
@@ -52,13 +52,24 @@ interface Slot {
 }
 
 interface Callbacks {
+  /** More may be sent: it is stored, or cannot be. */
   readonly onStored: () => void;
+  /** What is new is not stored; once for all failures until `onRecovered`. */
   readonly onFailed: (cause: unknown) => void;
+  readonly onRecovered: () => void;
+}
+
+/** What is to be stored; records are made of it when they are written. */
+interface Held {
+  readonly client: ClientCredentials | null;
+  readonly after: Mark;
+  readonly queue: HeldQueue;
 }
 
 /**
  * The stored copy of one session's held queue, locked to this tab (CL4). Every tab has a slot of its own: a duplicated tab finds
- * the first one taken and becomes a new client. Writes the whole record, one write at a time, always the latest.
+ * the first one taken and becomes a new client. Writes the whole record, one write at a time, always the latest. Where that fails, what
+ * was stored before stays as long as it is true, and every further change tries again.
  */
 export class StoredQueue {
   readonly #sessionId: string;
@@ -67,9 +78,13 @@ export class StoredQueue {
   #slot: Slot | null = null;
   #callbacks: Callbacks | null = null;
   #version = -1;
-  /** Not yet written; the record is made when it is. */
-  #unwritten: { client: ClientCredentials | null; after: Mark; queue: HeldQueue } | null = null;
+  /** Of the operations in the record. */
+  #storedBytes = 0;
+  #unwritten: Held | null = null;
+  /** Something is to be sent that the record lacks. */
+  #isAwaited = false;
   #isWriting = false;
+  #isFailing = false;
   #isClearedAtEnd = false;
   #state: 'new' | 'open' | 'moving' | 'off' | 'closed' = 'new';
 
@@ -93,16 +108,22 @@ export class StoredQueue {
       const record = this.#slot ? await this.#storage.load(this.#slot.key) : null;
       if (this.#isClosed()) return null;
       this.#state = this.#slot ? 'open' : 'off';
-      return record ? toRestoredQueue(record) : null;
+      if (!record) return null;
+      const restored = toRestoredQueue(record);
+      const operations = restored.batches.flatMap((batch) => batch.operations);
+      this.#storedBytes = bytesOf([...operations, ...restored.pending]);
+      return restored;
     } catch (cause) {
       this.#giveUp(cause);
       return null;
     }
   }
 
-  keep(client: ClientCredentials | null, after: Mark, queue: HeldQueue): void {
+  /** `isAwaited`: something of it is to be sent and cannot until it is stored. */
+  keep(held: Held, isAwaited: boolean): void {
     if (this.#state !== 'open' && this.#state !== 'moving') return;
-    this.#unwritten = { client, after, queue };
+    this.#unwritten = held;
+    this.#isAwaited ||= isAwaited;
     if (!this.#isWriting && this.#state === 'open') void this.#write();
   }
 
@@ -111,6 +132,7 @@ export class StoredQueue {
     if (this.#state !== 'open') return;
     this.#state = 'moving';
     this.#version = -1;
+    this.#storedBytes = 0;
     const old = this.#slot;
     this.#slot = null;
     this.#takeSlot().then(
@@ -156,26 +178,57 @@ export class StoredQueue {
 
   async #write(): Promise<void> {
     this.#isWriting = true;
+    for (let next = this.#unwritten; next && this.#slot; next = this.#unwritten) {
+      this.#unwritten = null;
+      await this.#store(this.#slot, next);
+    }
+    this.#isWriting = false;
+    if (this.#isClosed()) void this.#end();
+  }
+
+  async #store(slot: Slot, held: Held): Promise<void> {
     try {
-      for (let next = this.#unwritten; next && this.#slot; next = this.#unwritten) {
-        const slot = this.#slot;
-        const { version } = next.queue;
-        this.#unwritten = null;
-        await this.#storage.save(slot.key, toRecord(next.client, next.after, next.queue));
-        if (slot !== this.#slot || this.#state !== 'open') continue;
-        this.#version = version;
-        this.#callbacks?.onStored();
-      }
+      await this.#save(slot, held, Number.POSITIVE_INFINITY);
+      if (this.#isFailing) this.#callbacks?.onRecovered();
+      this.#isFailing = false;
     } catch (cause) {
-      this.#giveUp(cause);
-      if (this.#slot) this.#storage.clear(this.#slot.key).catch(() => {});
-    } finally {
-      this.#isWriting = false;
-      if (this.#isClosed()) void this.#end();
+      if (!this.#isFailing) this.#callbacks?.onFailed(cause);
+      this.#isFailing = true;
+      // What was taken out must not come back, and what is sent must not be restored as if it had not been.
+      if (this.#isAwaited || held.queue.takenOutAt > this.#version) await this.#replace(slot, held);
     }
   }
 
-  /** Going on without a stored copy is better than not going on. (An outdated one would send again what was sent since.) */
+  /** What is stored cannot stay. A record of its size may be taken, or one of what is being sent; at last there is none. */
+  async #replace(slot: Slot, held: Held): Promise<void> {
+    for (const maxBytes of [this.#storedBytes, 0]) {
+      try {
+        return await this.#save(slot, this.#unwritten ?? held, maxBytes);
+      } catch {
+        // Less may still be taken.
+      }
+    }
+    // Where not even that is possible the old record stays, and going on is better than not going on.
+    await this.#storage.clear(slot.key).catch(() => {});
+    this.#noteStored(slot, Number.POSITIVE_INFINITY, 0);
+  }
+
+  async #save(slot: Slot, { client, after, queue }: Held, maxBytes: number): Promise<void> {
+    const { version } = queue;
+    const { record, bytes } = toRecord(client, after, queue, maxBytes);
+    await this.#storage.save(slot.key, record);
+    this.#noteStored(slot, version, bytes);
+  }
+
+  #noteStored(slot: Slot, version: number, bytes: number): void {
+    if (slot !== this.#slot || this.#state !== 'open') return;
+    this.#version = version;
+    this.#storedBytes = bytes;
+    this.#isAwaited = false;
+    this.#callbacks?.onStored();
+  }
+
+  /** There is no slot to be had, or what it holds cannot be read and is not to be written over. */
   #giveUp(cause: unknown): void {
     if (this.#isClosed()) return;
     this.#state = 'off';
@@ -190,11 +243,25 @@ export class StoredQueue {
 
 const valuesOf = (operations: readonly HeldOperation[]): unknown[] => operations.map(({ value }) => value);
 
-function toRecord(client: ClientCredentials | null, after: Mark, queue: HeldQueue): QueueRecord {
-  const batches = queue.batchesAfter(after.seq).map(({ clientId, clientSeq, base, operations }) => {
+/** All batches, since each may have been sent, and of what was never sent the first that go into so many bytes altogether. */
+function toRecord(
+  client: ClientCredentials | null,
+  after: Mark,
+  queue: HeldQueue,
+  maxBytes: number,
+): { record: QueueRecord; bytes: number } {
+  const held = queue.batchesAfter(after.seq);
+  const batches = held.map(({ clientId, clientSeq, base, operations }) => {
     return { clientId, clientSeq, base, operations: valuesOf(operations) };
   });
-  return { version: 1, client, after, batches, pending: valuesOf(queue.pending) };
+  let bytes = held.reduce((sum, { operations }) => sum + bytesOf(operations), 0);
+  const pending: unknown[] = [];
+  for (const operation of queue.pending) {
+    if (bytes + operation.bytes > maxBytes) break;
+    bytes += operation.bytes;
+    pending.push(operation.value);
+  }
+  return { record: { version: 1, client, after, batches, pending }, bytes };
 }
 
 function toRestoredQueue({ client, after, batches, pending }: QueueRecord): RestoredQueue {

@@ -1,21 +1,20 @@
 import { Awareness } from 'y-protocols/awareness';
 import * as Y from 'yjs';
-import { FlowError } from '../protocol/errors';
+import { FlowError, type ErrorCode } from '../protocol/errors';
 import { fromBase64, toBase64 } from './base64';
 import { Emitter } from './emitter';
 import type { FlowClient } from './flow-client';
-import type { HeldOperationView } from './holding';
 import type { FlowSession } from './session';
 import type { Delivery, SessionEvents } from './session-events';
 import type { SessionStatus } from './session-status';
 import { systemClock, Timers, type Clock } from './timers';
 import { AwarenessLink } from './yjs-awareness';
 import { YjsKnowledge } from './yjs-knowledge';
-import { mergeUpdates, splitUpdate } from './yjs-updates';
+import { divideRefused, mergeUpdates, splitUpdate } from './yjs-updates';
 
-export interface FlowYjsProviderOptions {
+export interface FlowYjsProviderOptions<Presence extends Awareness | null = Awareness | null> {
   /** One made elsewhere; it is not destroyed with the provider. `null`: none. */
-  readonly awareness?: Awareness | null;
+  readonly awareness?: Presence;
   /** Local changes are sent together at most so often; 0: those of one turn of the event loop. */
   readonly flushIntervalMs?: number;
   /** False: `connect` is called by the owner. */
@@ -36,17 +35,25 @@ export interface FlowYjsProviderEvents {
   full: boolean;
   /** The server will not take our changes, or not let us in. */
   refused: FlowError;
+  /** Bindings ask for these two. They are never told: changes are the document's to tell, and it is never replaced. */
+  update: unknown;
+  reload: Y.Doc;
 }
 
 /** Raw bytes of one operation at most, though the server takes more (EO10): in base64 six seconds on a slow line (30 kB/s). */
 const MAX_UPDATE_BYTES = 131_072;
+/** How the server refuses what is too much, by its size or by the time it takes to apply it. */
+const TOO_MUCH: readonly ErrorCode[] = ['TOO_LARGE', 'BAD_REQUEST'];
 /** Somebody else's change that the server lost is sent by its author first; the others help out after a while, not all at once. */
 const RESCUE_DELAY_MS = { least: 1_000, spread: 4_000 };
 
-/** Keeps a Y.Doc, whatever types are in it, and an Awareness in sync with a session of format yjs. */
-export class FlowYjsProvider {
+/**
+ * Keeps a Y.Doc, whatever types are in it, and an Awareness in sync with a session of format yjs. It looks as bindings expect providers to:
+ * as that of y-websocket, as Hocuspocus's, and as Lexical's `Provider`. `Presence`: what the awareness is taken for, states included.
+ */
+export class FlowYjsProvider<Presence extends Awareness | null = Awareness> {
   readonly doc: Y.Doc;
-  readonly awareness: Awareness | null;
+  readonly awareness: Presence;
   readonly session: FlowSession;
   readonly #emitter = new Emitter<FlowYjsProviderEvents>();
   readonly #timers: Timers;
@@ -72,18 +79,24 @@ export class FlowYjsProvider {
   #hasCaughtUp = false;
   #cancelRescue: (() => void) | null = null;
 
-  constructor(client: FlowClient, sessionId: string, doc: Y.Doc, options: FlowYjsProviderOptions = {}) {
+  constructor(client: FlowClient, sessionId: string, doc: Y.Doc, options: FlowYjsProviderOptions<Presence> = {}) {
     this.doc = doc;
     this.session = client.session(sessionId);
     this.#timers = new Timers(options.clock ?? systemClock);
     this.#random = options.random ?? Math.random;
     this.#flushIntervalMs = options.flushIntervalMs ?? 0;
     this.#ownsAwareness = options.awareness === undefined;
-    this.awareness = options.awareness === undefined ? new Awareness(doc) : options.awareness;
+    // How states look is a matter of those who write them; nothing here reads them.
+    this.awareness = (options.awareness === undefined ? new Awareness(doc) : options.awareness) as Presence;
     this.#awarenessLink = this.awareness ? new AwarenessLink(this.awareness, this.session, this) : null;
     this.session.stateVector = () => (isEmpty(doc) ? undefined : toBase64(Y.encodeStateVector(doc)));
     this.#stopListening = this.#listen();
     if (options.connect ?? true) this.connect();
+  }
+
+  /** The same as `doc`. */
+  get document(): Y.Doc {
+    return this.doc;
   }
 
   /** Whether the document has everything the server had when we joined. False again while there is no connection. */
@@ -112,6 +125,14 @@ export class FlowYjsProvider {
     return this.#emitter.on(name, listener);
   }
 
+  /** The same for one event. */
+  once<Name extends keyof FlowYjsProviderEvents>(
+    name: Name,
+    listener: (payload: FlowYjsProviderEvents[Name]) => void,
+  ): () => void {
+    return this.#emitter.once(name, listener);
+  }
+
   off<Name extends keyof FlowYjsProviderEvents>(
     name: Name,
     listener: (payload: FlowYjsProviderEvents[Name]) => void,
@@ -119,11 +140,17 @@ export class FlowYjsProvider {
     this.#emitter.off(name, listener);
   }
 
-  /** Joins, and stays joined. A refusal is told by the event `refused`. */
+  /** Joins, and stays joined until `disconnect`. A refusal is told by the event `refused`. */
   connect(): void {
     this.session.join().catch((fault: unknown) => {
       if (!(fault instanceof FlowError)) throw fault;
     });
+  }
+
+  /** Leaves until `connect`. What is written meanwhile is kept, and sent then. */
+  disconnect(): void {
+    this.#flush();
+    this.session.leave();
   }
 
   /** Resolves when everything in the document is saved; rejects when the session refuses it or is closed. */
@@ -196,19 +223,22 @@ export class FlowYjsProvider {
   }
 
   #split(update: Uint8Array): Uint8Array[] {
-    return splitUpdate(update, Math.min(MAX_UPDATE_BYTES, rawBytesOf(this.session.limits.operationBytes)));
+    return splitUpdate(update, this.#maxUpdateBytes);
   }
 
-  /** What was held before the server had told how little it takes at once, goes in smaller parts. False: it has none. */
+  get #maxUpdateBytes(): number {
+    return Math.min(MAX_UPDATE_BYTES, rawBytesOf(this.session.limits.operationBytes));
+  }
+
+  /**
+   * What turned out to be too much at once goes in smaller parts: it was held before the server had told how little it takes, or
+   * applying it would take too long. False: it has none.
+   */
   #divideRefused(): boolean {
     if (this.#isDividing) return true;
-    const { limits } = this.session;
-    const isRefused = ({ operation, state }: HeldOperationView): boolean =>
-      state === 'unsent' && typeof operation === 'string' && operation.length > limits.operationBytes - 2;
-    const operation = this.session.heldOperations().find(isRefused)?.operation;
-    if (typeof operation !== 'string') return false;
-    const parts = this.#split(fromBase64(operation));
-    if (parts.length < 2) return false;
+    const refused = this.session.heldOperations().find(({ state }) => state === 'unsent')?.operation;
+    const parts = typeof refused === 'string' ? partsOfRefused(refused, this.#maxUpdateBytes) : null;
+    if (!parts) return false;
     // First what takes its place, so that a stored queue has it at any time.
     this.#isDividing = true;
     const isHeld = this.#submit(parts);
@@ -339,7 +369,7 @@ export class FlowYjsProvider {
       case 'saving':
         return this.#setStatus('connected');
       case 'refused':
-        if (status.isReading && status.reason.code === 'TOO_LARGE' && this.#divideRefused()) return;
+        if (status.isReading && TOO_MUCH.includes(status.reason.code) && this.#divideRefused()) return;
         if (status.reason !== this.#refusedFor) this.#emitter.emit('refused', status.reason);
         this.#refusedFor = status.reason;
         return status.isReading ? this.#setStatus('connected') : this.#onInterrupted('disconnected');
@@ -390,5 +420,14 @@ export class FlowYjsProvider {
 
 /** Of a base64 text that is an operation of so many bytes, with its quotes. */
 const rawBytesOf = (operationBytes: number): number => Math.floor((operationBytes - 2) / 4) * 3;
+
+function partsOfRefused(operation: string, maxBytes: number): Uint8Array[] | null {
+  try {
+    return divideRefused(fromBase64(operation), maxBytes);
+  } catch {
+    // No update: it was submitted by hand, and there is nothing to divide.
+    return null;
+  }
+}
 
 const isEmpty = (doc: Y.Doc): boolean => doc.store.clients.size === 0;

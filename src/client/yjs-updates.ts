@@ -1,7 +1,15 @@
-import * as encoding from 'lib0/encoding';
 import * as Y from 'yjs';
-
-type Struct = ReturnType<typeof Y.decodeUpdate>['structs'][number];
+import { MAX_PARTS, MAX_SUBDOCUMENTS, MAX_TYPE_DEPTH, MAX_UNTRIED_PARTS } from '../protocol/yjs-bounds';
+import { TypeNesting } from '../protocol/yjs-nesting';
+import {
+  cutStruct,
+  encodeUpdate,
+  HEAD_BYTES,
+  isSubdocument,
+  partsOf,
+  type Deletions,
+  type Struct,
+} from './yjs-structs';
 
 /** Merging costs the square of the number of updates merged at once; in groups it stays near linear. */
 const MERGE_GROUP = 32;
@@ -21,111 +29,122 @@ export function mergeUpdates(updates: readonly Uint8Array[]): Uint8Array {
 /** No structs, no deletions. */
 const EMPTY_UPDATE = new Uint8Array([0, 0]);
 
+/** In less no bound but that of bytes can be broken: types inside each other have at least four each, subdocuments six. */
+const LEAST_BYTES = 384;
+
 /** A deletion is two numbers of up to eight bytes each. */
 const DELETION_BYTES = 16;
 
-/** How many replicas, how many structs of each, whose and from where on: three numbers of up to eight bytes, and a few bytes once. */
-const HEAD_BYTES = 24;
-
 /**
- * Updates of at most `maxBytes` that together are `update`, to be applied in this order; only what cannot be divided is larger.
- * Needed because the server takes operations up to a size, and a pasted text or a document from elsewhere has none.
+ * Updates within the bounds (EO10, EO12) that together are `update`, to be applied in this order; only what cannot be divided is larger.
+ * Needed because a transaction has no bounds: a pasted text, a document from elsewhere, half of all characters deleted.
  */
-export function splitUpdate(update: Uint8Array, maxBytes: number): Uint8Array[] {
-  if (update.length <= maxBytes) return [update];
+export function splitUpdate(update: Uint8Array, maxBytes: number, maxParts = MAX_PARTS): Uint8Array[] {
+  if (update.length <= Math.min(maxBytes, LEAST_BYTES)) return [update];
   const { structs, ds } = Y.decodeUpdate(update);
-  const parts: Uint8Array[] = [];
-  let part = new Map<number, Struct[]>();
-  let partBytes = HEAD_BYTES;
-  const endPart = (): void => {
-    if (part.size > 0) parts.push(encode(part, NO_DELETIONS));
-    part = new Map();
-    partBytes = HEAD_BYTES;
-  };
-  for (const struct of structs) {
-    // A part says for every replica where it begins and then only goes on: a hole needs a new part.
-    if (struct instanceof Y.Skip) {
-      endPart();
-      continue;
-    }
-    for (const { piece, bytes } of splitStruct(struct, maxBytes)) {
-      const { client } = piece.id;
-      const needed = bytes + (part.has(client) ? 0 : HEAD_BYTES);
-      if (partBytes + needed > maxBytes) endPart();
-      const ofClient = part.get(client);
-      if (ofClient) ofClient.push(piece);
-      else part.set(client, [piece]);
-      partBytes += ofClient ? bytes : bytes + HEAD_BYTES;
-    }
-  }
-  endPart();
-  const perPart = Math.max(1, Math.floor((maxBytes - HEAD_BYTES) / DELETION_BYTES));
-  for (const [client, ranges] of ds.clients) {
-    for (let start = 0; start < ranges.length; start += perPart) {
-      parts.push(encode(new Map(), new Map([[client, ranges.slice(start, start + perPart)]])));
-    }
-  }
-  return parts;
+  if (update.length <= maxBytes && isWithinBounds(structs, ds.clients, maxParts)) return [update];
+  const withStructs = gather(structs, ds.clients, maxBytes, maxParts).flatMap(withoutDepth);
+  return [
+    ...withStructs.map((portion) => encodeUpdate(portion, NO_DELETIONS)),
+    ...gatherDeletions(ds.clients, maxBytes, maxParts).map((portion) => encodeUpdate([], portion)),
+  ];
 }
 
-type Deletions = ReadonlyMap<number, ReadonlyArray<{ readonly clock: number; readonly len: number }>>;
+/**
+ * What can take the place of an update that the server has refused; null: nothing. With enough parts it may have been the time that it
+ * takes to apply them, which ends where nothing is tried any more.
+ */
+export function divideRefused(update: Uint8Array, maxBytes: number): Uint8Array[] | null {
+  const { structs, ds } = Y.decodeUpdate(update);
+  const parts = countParts(structs, ds.clients);
+  const maxParts = parts > MAX_UNTRIED_PARTS ? Math.ceil(parts / 2) : MAX_PARTS;
+  const portions = splitUpdate(update, maxBytes, maxParts);
+  return portions.length > 1 ? portions : null;
+}
 
 const NO_DELETIONS: Deletions = new Map();
 
-/** The first version of Yjs's update format: structs by replica, then deletions by replica. */
-function encode(structs: ReadonlyMap<number, readonly Struct[]>, deletions: Deletions): Uint8Array {
-  const encoder = new Y.UpdateEncoderV1();
-  encoding.writeVarUint(encoder.restEncoder, structs.size);
-  for (const [client, ofClient] of structs) {
-    encoding.writeVarUint(encoder.restEncoder, ofClient.length);
-    encoder.writeClient(client);
-    encoding.writeVarUint(encoder.restEncoder, ofClient[0]?.id.clock ?? 0);
-    for (const struct of ofClient) struct.write(encoder, 0);
+function isWithinBounds(structs: readonly Struct[], deletions: Deletions, maxParts: number): boolean {
+  const subdocuments = structs.reduce((count, struct) => count + (isSubdocument(struct) ? 1 : 0), 0);
+  return countParts(structs, deletions) <= maxParts && subdocuments <= MAX_SUBDOCUMENTS && !isTooDeep(structs);
+}
+
+function countParts(structs: readonly Struct[], deletions: Deletions): number {
+  const ranges = [...deletions.values()].reduce((count, ofClient) => count + ofClient.length, 0);
+  return structs.reduce((count, struct) => count + partsOf(struct), ranges);
+}
+
+function isTooDeep(structs: readonly Struct[]): boolean {
+  const nesting = new TypeNesting();
+  for (const struct of structs) {
+    const { client, clock } = struct.id;
+    if (!(struct instanceof Y.Item)) {
+      nesting.add(client, clock, false, null);
+      continue;
+    }
+    const beside = struct.origin ?? struct.rightOrigin;
+    const inside = struct.parent instanceof Y.ID ? struct.parent : null;
+    const place = beside ?? inside;
+    nesting.add(client, clock, struct.content instanceof Y.ContentType, place && { isInside: !beside, ...place });
   }
-  encoding.writeVarUint(encoder.restEncoder, deletions.size);
-  for (const [client, ranges] of deletions) {
-    encoder.resetDsCurVal();
-    encoding.writeVarUint(encoder.restEncoder, client);
-    encoding.writeVarUint(encoder.restEncoder, ranges.length);
-    for (const { clock, len } of ranges) {
-      encoder.writeDsClock(clock);
-      encoder.writeDsLen(len);
+  return nesting.isDeeperThan(MAX_TYPE_DEPTH);
+}
+
+/** Runs of structs that each make one update, however deep its types are inside each other. */
+function gather(structs: readonly Struct[], deletions: Deletions, maxBytes: number, maxParts: number): Struct[][] {
+  const portions: Struct[][] = [];
+  let portion: Struct[] = [];
+  let [bytes, parts, subdocuments] = [HEAD_BYTES, 0, 0];
+  const endPortion = (): void => {
+    if (portion.length > 0) portions.push(portion);
+    portion = [];
+    [bytes, parts, subdocuments] = [HEAD_BYTES, 0, 0];
+  };
+  for (const struct of structs) {
+    // A portion says for every replica where it begins and then only goes on: a hole needs a new one.
+    if (struct instanceof Y.Skip) {
+      endPortion();
+      continue;
+    }
+    for (const piece of cutStruct(struct, deletions, maxBytes, maxParts)) {
+      const isOver =
+        bytes + piece.bytes + HEAD_BYTES > maxBytes ||
+        parts + piece.parts > maxParts ||
+        subdocuments + (isSubdocument(struct) ? 1 : 0) > MAX_SUBDOCUMENTS;
+      if (isOver) endPortion();
+      const isNewReplica = portion[portion.length - 1]?.id.client !== struct.id.client;
+      portion.push(piece.struct);
+      bytes += piece.bytes + (isNewReplica ? HEAD_BYTES : 0);
+      parts += piece.parts;
+      subdocuments += isSubdocument(struct) ? 1 : 0;
     }
   }
-  return encoder.toUint8Array();
+  endPortion();
+  return portions;
 }
 
-function sizeOf(struct: Struct): number {
-  const encoder = new Y.UpdateEncoderV1();
-  struct.write(encoder, 0);
-  return encoding.length(encoder.restEncoder);
+/** Only what is inside each other within one update counts, so halves are less deep. */
+function withoutDepth(structs: Struct[]): Struct[][] {
+  if (!isTooDeep(structs)) return [structs];
+  const middle = Math.ceil(structs.length / 2);
+  return [structs.slice(0, middle), structs.slice(middle)].flatMap(withoutDepth);
 }
 
-/** Text in pieces; everything else stays whole, because Yjs cannot divide it either. */
-function splitStruct(struct: Struct, maxBytes: number): Array<{ piece: Struct; bytes: number }> {
-  const bytes = sizeOf(struct);
-  const fits = bytes + 2 * HEAD_BYTES <= maxBytes;
-  if (fits || !(struct instanceof Y.Item) || !(struct.content instanceof Y.ContentString))
-    return [{ piece: struct, bytes }];
-  // A character takes at most three bytes, and an item's head a few.
-  const step = Math.max(2, Math.floor(maxBytes / 4));
-  const { id, origin, rightOrigin, parent, parentSub } = struct;
-  const text = struct.content.str;
-  const pieces: Array<{ piece: Struct; bytes: number }> = [];
-  for (let start = 0; start < text.length; ) {
-    const end = endBetweenCharacters(text, start + step);
-    const left = start === 0 ? origin : Y.createID(id.client, id.clock + start - 1);
-    const content = new Y.ContentString(text.slice(start, end));
-    const pieceId = Y.createID(id.client, id.clock + start);
-    const piece = new Y.Item(pieceId, null, left, null, rightOrigin, parent, parentSub, content);
-    pieces.push({ piece, bytes: sizeOf(piece) });
-    start = end;
+function gatherDeletions(deletions: Deletions, maxBytes: number, maxParts: number): Deletions[] {
+  const portions: Deletions[] = [];
+  let room = 0;
+  for (const [client, ranges] of deletions) {
+    for (let start = 0; start < ranges.length; ) {
+      if (room < 1) {
+        portions.push(new Map());
+        room = Math.max(1, Math.min(maxParts, Math.floor((maxBytes - HEAD_BYTES) / DELETION_BYTES)));
+      }
+      const end = Math.min(ranges.length, start + room);
+      portions[portions.length - 1]?.set(client, ranges.slice(start, end));
+      // A replica takes as much as two deletions.
+      room -= end - start + 2;
+      start = end;
+    }
   }
-  return pieces;
-}
-
-/** Not between the two halves of a surrogate pair: Yjs would replace them. */
-function endBetweenCharacters(text: string, end: number): number {
-  const last = text.charCodeAt(end - 1);
-  return end < text.length && last >= 0xd800 && last <= 0xdbff ? end + 1 : Math.min(end, text.length);
+  return portions;
 }

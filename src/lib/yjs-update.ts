@@ -1,19 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import { FlowError } from '../protocol/errors';
 import { demandJsonValue, MAX_JSON_DEPTH } from '../protocol/json-value';
-import { TypeNesting } from './yjs-nesting';
+import { MAX_PARTS, MAX_SUBDOCUMENTS, MAX_TYPE_DEPTH } from '../protocol/yjs-bounds';
+import { TypeNesting } from '../protocol/yjs-nesting';
 
-/**
- * Structs and deleted ranges of one update together. The client library sends at most 128 KiB at once, in which some 25,000 of the
- * smallest fit; more than these is nobody's editing, and costs every reader far more than its bytes.
- */
-const MAX_PARTS = 32_768;
 /** A replica counts what it ever inserted: two thousand million is no one's document, and sums of two stay exact. */
 const MAX_CLOCK = 2 ** 31 - 1;
-/** Of shared types inside each other, by one update: Yjs deletes them by recursion. Paragraphs in lists in tables are ten deep. */
-const MAX_TYPE_DEPTH = 100;
-/** However few its bytes, a subdocument is a whole Y.Doc for every reader. */
-const MAX_SUBDOCUMENTS = 64;
 /** 2^53 in portions of seven bits. */
 const MAX_NUMBER_BYTES = 8;
 const MAX_NUMBER = Number.MAX_SAFE_INTEGER;

@@ -2,6 +2,7 @@ import { demandYjsUpdate } from '../lib/yjs-update';
 import { FlowError } from '../protocol/errors';
 import { demandJsonValue } from '../protocol/json-value';
 import type { Format } from '../protocol/schemas';
+import { MAX_UNTRIED_PARTS } from '../protocol/yjs-bounds';
 
 export interface OperationLimits {
   /** Of one operation as JSON text. */
@@ -16,12 +17,6 @@ export interface EncodedBatch {
   /** What applying it costs cannot be told by its size (EO12). */
   readonly isHeavy: boolean;
 }
-
-/**
- * Yjs looks at every item between the places that an item names, so applying costs up to the square of the parts: with these at most a
- * tenth of a second. Typing has a few, and a page that is pasted some hundred.
- */
-const MAX_UNTRIED_PARTS = 512;
 
 /** Checks a batch against its session's format and the limits (EO10, EO12). */
 export function encodeOperations(

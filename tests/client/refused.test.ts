@@ -1,5 +1,10 @@
+import * as Y from 'yjs';
+import { fromBase64 } from '../../src/client/base64';
 import { FlowClient } from '../../src/client/flow-client';
 import { MemoryLocks, MemoryStorage } from '../../src/client/memory-storage';
+import { FlowYjsProvider } from '../../src/client/yjs-provider';
+import { demandYjsUpdate } from '../../src/lib/yjs-update';
+import type { FlowError } from '../../src/protocol/errors';
 import { eventually } from '../support/eventually';
 import { emptyJoin, refusalOf, ScriptedServer } from './support/scripted-server';
 import { QUICK_BACKOFF, untilSynced, useWorld } from './support/world';
@@ -103,6 +108,51 @@ describe('a client of a scripted server', () => {
     await expect(session.join()).rejects.toEqual(refusal('SESSION_NOT_FOUND'));
     expect(session.discardRefused()).toEqual(['a']);
     expect(session.counts.unsent).toBe(0);
+  });
+
+  test('[EO12] whose Yjs document takes too long to be tried sends it in smaller parts, until nothing needs to be tried', async () => {
+    let head = { seq: 0, tag: '' };
+    let lastSeq = 0;
+    let refused = 0;
+    const reader = new Y.Doc();
+    server.on('session:join', () => {
+      const position = { ...head, epoch: 1 };
+      const clientOf = { clientId: 'client-1', signature: 'signed', lastClientSeq: lastSeq };
+      const changes = { resume: head.seq > 0 ? 'continue' : 'start', head: position, saved: position, next: head };
+      return emptyJoin('s', { ...changes, client: clientOf });
+    });
+    server.on('operation:submit', (request, socket) => {
+      const { clientSeq, operations } = request as { clientSeq: number; operations: string[] };
+      if (clientSeq !== lastSeq + 1) return refusalOf('CLIENT_SEQ_GAP', { expected: lastSeq + 1 });
+      const updates = operations.map((operation) => fromBase64(operation));
+      const parts = updates.reduce((sum, update) => sum + demandYjsUpdate(update, 'It'), 0);
+      if (parts > 512) {
+        refused += 1;
+        return refusalOf('BAD_REQUEST', { message: 'Applying the operations takes longer than 3000 ms.' });
+      }
+      for (const update of updates) Y.applyUpdate(reader, update);
+      lastSeq += operations.length;
+      const [before, seq] = [head, head.seq + operations.length];
+      head = { seq, tag: `tag ${seq}` };
+      const entry = { epoch: 1, seq, clientId: 'client-1', clientSeq: lastSeq, userId: 'u', at: 0, operations };
+      const batch = { sessionId: 's', epoch: 1, prevSeq: before.seq, prevTag: before.tag, tag: head.tag, saved: seq };
+      socket.emit('operation:batch', { ...batch, entries: [entry] });
+      return null;
+    });
+    const provider = new FlowYjsProvider(client, 's', new Y.Doc());
+    await eventually('synced', () => provider.synced);
+    const refusals: FlowError[] = [];
+    provider.on('refused', (error) => refusals.push(error));
+    const text = provider.doc.getText('content');
+    provider.doc.transact(() => {
+      for (let index = 0; index < 3_000; index += 1) text.insert((index * 7_919) % (text.length + 1), 'xyz');
+    });
+    await eventually('the first part is refused', () => refused > 0);
+    text.insert(0, 'and on');
+    await eventually('everything arrives', () => expect(provider.unsaved).toBe(0));
+    expect(reader.getText('content').toJSON()).toBe(text.toJSON());
+    expect(refusals).toEqual([]);
+    provider.destroy();
   });
 
   test('that was asked to wait forgets it when the connection is lost: the next one says itself how long', async () => {

@@ -48,6 +48,32 @@ describe('[CL4] two tabs that speak for one client, because locks fail', () => {
   });
 });
 
+describe('[CL4] a storage that is full now and then', () => {
+  const options = { steps: 600, submitters: 1, proposers: 1, reloaders: 2, hasFullStorage: true };
+  const outcomes: Outcome[] = [];
+
+  test.each(SEEDS.slice(0, 40))('seed %i: nothing is doubled, and only what was not stored is lost', async (seed) => {
+    const outcome = await runSchedule({ seed, ...options });
+    outcomes.push(outcome);
+    expect(outcome.violations).toEqual([]);
+  });
+
+  test('it was full, and tabs were reloaded', () => {
+    expect(total(outcomes, 'storagesFull')).toBeGreaterThan(100);
+    expect(total(outcomes, 'reloads')).toBeGreaterThan(100);
+  });
+
+  test('negative control: where nothing can be taken out of it, what was sent since is doubled', async () => {
+    const found: string[] = [];
+    for (const seed of SEEDS) {
+      const { violations } = await runSchedule({ seed, ...options, isStorageStuck: true });
+      found.push(...violations);
+      if (violations.some((violation) => /times/.test(violation))) break;
+    }
+    expect(found.join('\n')).toMatch(/is in the history \d+ times/);
+  });
+});
+
 describe('negative controls', () => {
   afterEach(() => jest.restoreAllMocks());
 

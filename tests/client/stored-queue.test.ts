@@ -1,6 +1,10 @@
 import { FlowClient } from '../../src/client/flow-client';
+import { toHeldOperation } from '../../src/client/held-operation';
+import { HeldQueue } from '../../src/client/held-queue';
 import { MemoryLocks, MemoryStorage } from '../../src/client/memory-storage';
-import type { QueueLocks, QueueRecord } from '../../src/client/stored-queue';
+import { StoredQueue, type QueueLocks, type QueueRecord } from '../../src/client/stored-queue';
+import { FlowError } from '../../src/protocol/errors';
+import { GENESIS } from '../../src/protocol/positions';
 import { eventually } from '../support/eventually';
 import { Follower, sorted, untilSynced, useWorld } from './support/world';
 
@@ -8,6 +12,20 @@ const world = useWorld();
 
 /** Locks that lock nothing: a profile copied to another machine, or a browser with a fault. */
 const noLocks: QueueLocks = { tryAcquire: async () => () => {} };
+
+/** Takes no record of more operations than it is told. */
+class LimitedStorage extends MemoryStorage {
+  maxOperations = Number.POSITIVE_INFINITY;
+  refusals = 0;
+
+  override async save(key: string, record: QueueRecord): Promise<void> {
+    if (sizeOf(record) > this.maxOperations) {
+      this.refusals += 1;
+      throw new Error('The quota is exceeded.');
+    }
+    await super.save(key, record);
+  }
+}
 
 async function slotsOf(storage: MemoryStorage, sessionId: string): Promise<Array<QueueRecord | null>> {
   return Promise.all(storage.keys.filter((key) => key.startsWith(sessionId)).map((key) => storage.load(key)));
@@ -188,6 +206,97 @@ describe('a stored queue', () => {
     session.submit(['x']);
     await untilSynced(session);
     expect(causes).toEqual([new Error('the disk is full')]);
+  });
+
+  test('[CL4] a storage that takes no more keeps what it has, says so once, and has everything as soon as it can', async () => {
+    const { sessionId } = await world().createSession('json');
+    const storage = new LimitedStorage();
+    const locks = new MemoryLocks();
+    world().disconnect();
+    const before = world().client({ storage, locks: noLocks }).session(sessionId);
+    const told: string[] = [];
+    before.on('storage-failed', ({ cause }) => told.push(String(cause)));
+    before.on('storage-recovered', () => told.push('recovered'));
+    before.join().catch(() => {});
+    for (let index = 0; index < 10; index += 1) before.submit([index]);
+    await eventually('stored', async () => expect(sizeOf((await slotsOf(storage, sessionId))[0])).toBe(10));
+    storage.maxOperations = 10;
+    before.submit([10]);
+    await eventually('told', () => told.length > 0);
+    before.submit([11]);
+    await eventually('tried again', () => storage.refusals > 1);
+    expect(sizeOf((await slotsOf(storage, sessionId))[0])).toBe(10);
+
+    // A second tab, as after a crash of the first one.
+    const again = world().client({ storage, locks }).session(sessionId);
+    const restored: unknown[] = [];
+    again.on('restored', ({ operations }) => restored.push(...operations));
+    again.join().catch(() => {});
+    await eventually('restored', () => expect(restored).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]));
+    again.close();
+
+    storage.maxOperations = Number.POSITIVE_INFINITY;
+    before.submit([12]);
+    await eventually('stored', async () => expect(sizeOf((await slotsOf(storage, sessionId))[0])).toBe(13));
+    expect(told).toEqual(['Error: The quota is exceeded.', 'recovered']);
+  });
+
+  test.each([0, 6])(
+    '[CL2] what is sent while the storage takes %i operations at most is not restored as if it had not been',
+    async (maxOperations) => {
+      const { sessionId } = await world().createSession('json');
+      const storage = new LimitedStorage();
+      const session = world().client({ storage, locks: noLocks }).session(sessionId);
+      await session.join();
+      session.submit(['first']);
+      await untilSynced(session);
+      world().disconnect();
+      const operations = Array.from({ length: 10 }, (_, index) => index);
+      session.submit(operations);
+      await eventually('stored', async () => expect(sizeOf((await slotsOf(storage, sessionId))[0])).toBe(10));
+      storage.maxOperations = maxOperations;
+      world().holdSaves();
+      world().reconnect();
+      await eventually('ordered', () => session.counts.ordered === 10);
+      expect(storage.refusals).toBeGreaterThan(0);
+
+      const again = world().client({ storage, locks: noLocks }).session(sessionId);
+      await again.join();
+      again.submit(['last']);
+      world().letSave();
+      await untilSynced(again);
+      expect(await world().history(sessionId)).toEqual(['first', ...operations, 'last']);
+    },
+  );
+
+  test('[CL4] while a long queue is sent, as much of the rest stays stored as was', async () => {
+    const storage = new LimitedStorage();
+    const [queue, stored] = [new HeldQueue(), new StoredQueue('s', storage, noLocks)];
+    let isFailed = false;
+    const onFailed = (): void => {
+      isFailed = true;
+    };
+    await stored.open({ onStored: () => {}, onFailed, onRecovered: () => {} });
+    const keep = (isAwaited: boolean): void => stored.keep({ client: null, after: GENESIS, queue }, isAwaited);
+    queue.noteJoined('client-1', 0);
+    queue.hold(Array.from({ length: 600 }, (_, index) => toHeldOperation(index + 1_000)));
+    keep(false);
+    await eventually('stored', async () => expect(sizeOf(await storage.load('s/0'))).toBe(600));
+    storage.maxOperations = 600;
+    queue.hold([toHeldOperation(1_600)]);
+    const batch = queue.nextToSend();
+    keep(true);
+    await eventually('stored', () => stored.version >= (batch?.version ?? Infinity));
+    const record = await storage.load('s/0');
+    expect(isFailed).toBe(true);
+    expect(record?.batches.map(({ operations }) => operations.length)).toEqual([256]);
+    expect(record?.pending.length).toBe(344);
+
+    // What its owner has let go of must not come back, whatever else is lost.
+    queue.discard(null, new FlowError('FORBIDDEN'));
+    storage.maxOperations = -1;
+    keep(false);
+    await eventually('cleared', () => expect(storage.keys).toEqual([]));
   });
 
   test('a storage without locks is refused: two tabs could speak for one client', () => {

@@ -1,6 +1,7 @@
 import * as Y from 'yjs';
 import { Awareness } from 'y-protocols/awareness';
 import type { FlowClientOptions } from '../../src/client/flow-client';
+import type { FlowError } from '../../src/protocol/errors';
 import { MemoryLocks, MemoryStorage } from '../../src/client/memory-storage';
 import { FlowYjsProvider, type FlowYjsProviderOptions } from '../../src/client/yjs-provider';
 import { eventually } from '../support/eventually';
@@ -8,27 +9,29 @@ import { seededRandom } from '../support/random';
 import { sorted, useWorld } from './support/world';
 
 const world = useWorld();
-const providers: FlowYjsProvider[] = [];
+type AnyProvider = FlowYjsProvider<Awareness | null>;
+
+const providers: AnyProvider[] = [];
 
 afterEach(() => {
   for (const provider of providers.splice(0)) provider.destroy();
 });
 
-function provide(
+function provide<Presence extends Awareness | null = Awareness>(
   sessionId: string,
-  options: FlowYjsProviderOptions & { doc?: Y.Doc; client?: Partial<FlowClientOptions> } = {},
-): FlowYjsProvider {
+  options: FlowYjsProviderOptions<Presence> & { doc?: Y.Doc; client?: Partial<FlowClientOptions> } = {},
+): FlowYjsProvider<Presence> {
   const { doc = new Y.Doc(), client, ...rest } = options;
-  const provider = new FlowYjsProvider(world().client(client), sessionId, doc, rest);
+  const provider = new FlowYjsProvider<Presence>(world().client(client), sessionId, doc, rest);
   providers.push(provider);
   return provider;
 }
 
-const textOf = ({ doc }: FlowYjsProvider): Y.Text => doc.getText('content');
+const textOf = ({ doc }: AnyProvider): Y.Text => doc.getText('content');
 
-const isSettled = (provider: FlowYjsProvider): boolean => provider.synced && provider.unsaved === 0;
+const isSettled = (provider: AnyProvider): boolean => provider.synced && provider.unsaved === 0;
 
-async function untilEqual(...all: FlowYjsProvider[]): Promise<void> {
+async function untilEqual(...all: AnyProvider[]): Promise<void> {
   await eventually('everything saved', () => all.every(isSettled));
   await eventually('equal documents', () => new Set(all.map((provider) => textOf(provider).toJSON())).size === 1);
 }
@@ -254,6 +257,49 @@ describe('a Yjs provider', () => {
     textOf(one).insert(0, pasted);
     await untilEqual(one, other);
     expect(textOf(other).toJSON()).toBe(pasted);
+  });
+
+  test('[EO12] every second character of 67,000 deleted at once is saved, and so is what comes after it', async () => {
+    const { sessionId } = await world().createSession('yjs');
+    const provider = provide(sessionId);
+    await eventually('synced', () => provider.synced);
+    const text = textOf(provider);
+    text.insert(0, 'ab'.repeat(33_500));
+    await untilEqual(provider);
+    const deletions: number[] = [];
+    provider.doc.on('update', (update: Uint8Array) => deletions.push(update.length));
+    const refusals: FlowError[] = [];
+    provider.on('refused', (error) => refusals.push(error));
+    provider.doc.transact(() => {
+      for (let at = text.length - 2; at >= 0; at -= 2) text.delete(at, 1);
+    });
+    // Small enough by its bytes.
+    expect(Math.max(...deletions)).toBeLessThan(131_072);
+    text.insert(0, 'and on');
+    await provider.whenSaved();
+    expect([refusals, provider.unsaved]).toEqual([[], 0]);
+    const newcomer = provide(sessionId);
+    await untilEqual(newcomer, provider);
+    expect(textOf(newcomer).toJSON()).toBe(`and on${'b'.repeat(33_500)}`);
+  });
+
+  test('[EO10] a picture that no operation can carry is told, and once it is taken out everything is saved', async () => {
+    const { sessionId } = await world().createSession('yjs');
+    const [provider, other] = [provide(sessionId), provide(sessionId)];
+    await eventually('synced', () => provider.synced && other.synced);
+    const refusals: string[] = [];
+    provider.on('refused', ({ code }) => refusals.push(code));
+    // An undo manager keeps what it deletes whole.
+    const undoing = new Y.UndoManager(provider.doc.getMap('pictures'));
+    provider.doc.getMap('pictures').set('one', new Uint8Array(1_048_576));
+    textOf(provider).insert(0, 'written meanwhile');
+    await eventually('told', () => refusals.length > 0);
+    expect(refusals).toEqual(['TOO_LARGE']);
+    await expect(provider.whenSaved()).rejects.toMatchObject({ code: 'TOO_LARGE' });
+    undoing.undo();
+    await untilEqual(provider, other);
+    expect(textOf(other).toJSON()).toBe('written meanwhile');
+    undoing.destroy();
   });
 
   test('[CL4] when no more can be kept it says so, keeps what is in the document, and sends it when there is room', async () => {

@@ -1,7 +1,11 @@
 import * as Y from 'yjs';
 import { YjsKnowledge } from '../../src/client/yjs-knowledge';
-import { mergeUpdates, splitUpdate } from '../../src/client/yjs-updates';
+import { toBase64 } from '../../src/client/base64';
+import { divideRefused, mergeUpdates, splitUpdate } from '../../src/client/yjs-updates';
+import { demandYjsUpdate } from '../../src/lib/yjs-update';
+import { FlowError } from '../../src/protocol/errors';
 import { seededRandom } from '../support/random';
+import { updateOf } from '../support/yjs-bytes';
 
 /** Documents of several replicas with text, maps, formats and deletions, exchanged at random. */
 function randomDocs(seed: number, edits: number): { docs: Y.Doc[]; updates: Uint8Array[] } {
@@ -95,6 +99,187 @@ describe('splitting an update', () => {
         .getText('content')
         .toJSON(),
     ).toBe(doc.getText('content').toJSON());
+  });
+});
+
+/** What the server says to an operation that has this many bytes at most: null, it takes it. */
+function refusalOf(update: Uint8Array, maxBytes: number): string | null {
+  if (toBase64(update).length + 2 > maxBytes) return 'TOO_LARGE';
+  try {
+    demandYjsUpdate(update, 'It');
+    return null;
+  } catch (fault) {
+    if (fault instanceof FlowError) return fault.code;
+    throw fault;
+  }
+}
+
+/** One transaction, as one update, in a document that has what `before` made. */
+function transaction(before: (doc: Y.Doc) => void, edit: (doc: Y.Doc) => void): { doc: Y.Doc; updates: Uint8Array[] } {
+  const doc = new Y.Doc();
+  before(doc);
+  const updates = [Y.encodeStateAsUpdate(doc)];
+  doc.on('update', (update: Uint8Array) => updates.push(update));
+  doc.transact(() => edit(doc));
+  return { doc, updates };
+}
+
+const writeText = (length: number) => (doc: Y.Doc) => doc.getText('content').insert(0, 'ab'.repeat(length / 2));
+
+function deleteEverySecond(doc: Y.Doc): void {
+  const text = doc.getText('content');
+  for (let at = text.length - 2; at >= 0; at -= 2) text.delete(at, 1);
+}
+
+function insertSubdocuments(doc: Y.Doc): void {
+  for (let index = 0; index < 200; index += 1) doc.getArray('subdocuments').push([new Y.Doc()]);
+}
+
+/** Each list stands inside the one before. */
+function nest(doc: Y.Doc): void {
+  let list = doc.getArray<unknown>('lists');
+  for (let level = 0; level < 1_000; level += 1) {
+    const inner = new Y.Array<unknown>();
+    list.insert(0, [inner, level]);
+    list = inner;
+  }
+}
+
+function insertPages(doc: Y.Doc): void {
+  const paragraphs = Array.from({ length: 20_000 }, (_, index) => {
+    const paragraph = new Y.XmlElement('paragraph');
+    paragraph.insert(0, [new Y.XmlText(`paragraph ${index}`)]);
+    return paragraph;
+  });
+  doc.getXmlFragment('pages').insert(0, paragraphs);
+}
+
+function makeBold(doc: Y.Doc): void {
+  const text = doc.getText('content');
+  for (let at = text.length - 2; at >= 0; at -= 2) text.format(at, 1, { bold: true });
+}
+
+/** An older Yjs wrote lists of values in this way. */
+function writeOldList(doc: Y.Doc): void {
+  doc.getArray('old');
+  const values = Array.from({ length: 100_000 }, (_, index) => (index % 1_000 === 0 ? undefined : index));
+  const id = Y.createID(7, 0);
+  const item = new Y.Item(id, null, null, null, null, doc.getArray('old'), null, new Y.ContentJSON(values));
+  doc.transact((transaction) => {
+    item.integrate(transaction, 0);
+    doc.store.clients.set(7, [item]);
+  });
+}
+
+const rootsOf = (doc: Y.Doc): string =>
+  JSON.stringify([
+    doc.getText('content').toDelta(),
+    doc.getXmlFragment('pages').toJSON(),
+    doc.getArray('subdocuments').length,
+    ...['lists', 'list', 'old'].map((name) => doc.getArray(name).toJSON()),
+    doc.getMap('map').size,
+  ]);
+
+const HUGE: ReadonlyArray<readonly [what: string, before: (doc: Y.Doc) => void, edit: (doc: Y.Doc) => void]> = [
+  ['33,500 deletions', writeText(67_000), deleteEverySecond],
+  ['a pasted megabyte', () => {}, (doc) => doc.getText('content').insert(0, 'ä😀b'.repeat(200_000))],
+  ['a whole document made bold, letter by letter', writeText(40_000), makeBold],
+  ['200 subdocuments', () => {}, insertSubdocuments],
+  ['1,000 lists inside each other', () => {}, nest],
+  ['20,000 paragraphs', () => {}, insertPages],
+  [
+    'a list of 300,000 numbers',
+    () => {},
+    (doc) => doc.getArray('list').push(Array.from({ length: 300_000 }, Math.sqrt)),
+  ],
+  ['an old list of 100,000 values', () => {}, writeOldList],
+  [
+    '40,000 keys',
+    () => {},
+    (doc) => {
+      for (let key = 0; key < 40_000; key += 1) doc.getMap('map').set(`key ${key}`, key);
+    },
+  ],
+];
+
+describe('[EO10] [EO12] a huge transaction', () => {
+  test.each(HUGE)('%s: is refused as a whole, and taken in portions', (_what, before, edit) => {
+    const maxBytes = 175_000;
+    const { doc, updates } = transaction(before, edit);
+    const whole = updates[1] ?? new Uint8Array();
+    expect(refusalOf(whole, maxBytes)).not.toBeNull();
+    const portions = splitUpdate(whole, 131_072);
+    expect(portions.length).toBeGreaterThan(1);
+    // Not so many that they would be a burden themselves.
+    expect(portions.length).toBeLessThan(40);
+    expect(portions.map((portion) => refusalOf(portion, maxBytes)).filter(Boolean)).toEqual([]);
+    const copy = docOf([updates[0] ?? whole, ...portions]);
+    expect(copy.store.pendingStructs ?? copy.store.pendingDs).toBeNull();
+    expect(Y.encodeStateVector(copy)).toEqual(Y.encodeStateVector(doc));
+    expect(rootsOf(copy)).toBe(rootsOf(doc));
+  });
+
+  test('of deletions in the text of thousands of replicas is not an update per replica', () => {
+    const texts = Array.from({ length: 3_000 }, (_, index) => {
+      const doc = new Y.Doc();
+      doc.clientID = index + 1;
+      doc.getText('content').insert(0, 'abcdefghijklmnopqrst');
+      return Y.encodeStateAsUpdate(doc);
+    });
+    const { doc, updates } = transaction((all) => texts.forEach((text) => Y.applyUpdate(all, text)), deleteEverySecond);
+    const portions = splitUpdate(updates[1] ?? new Uint8Array(), 16_384);
+    expect(portions.length).toBeLessThan(60);
+    expect(
+      docOf([updates[0] ?? new Uint8Array(), ...portions])
+        .getText('content')
+        .toJSON(),
+    ).toBe(doc.getText('content').toJSON());
+  });
+
+  test('a picture too large for any operation stays whole, until it is deleted: then it says only that it was there', () => {
+    const picture = new Uint8Array(300_000);
+    const { doc, updates } = transaction(
+      () => {},
+      (edited) => edited.getMap('pictures').set('one', picture),
+    );
+    const whole = updates[1] ?? new Uint8Array();
+    expect(splitUpdate(whole, 131_072).map(({ length }) => length)).toEqual([expect.any(Number)]);
+    doc.getMap('pictures').delete('one');
+    const portions = splitUpdate(mergeUpdates(updates.slice(1)), 131_072);
+    expect(Math.max(...portions.map(({ length }) => length))).toBeLessThan(100);
+    const copy = docOf(portions);
+    expect(copy.getMap('pictures').size).toBe(0);
+    expect(Y.encodeStateVector(copy)).toEqual(Y.encodeStateVector(doc));
+  });
+});
+
+describe('an update that was refused', () => {
+  const { updates } = transaction(writeText(20_000), deleteEverySecond);
+  const whole = updates[1] ?? new Uint8Array();
+
+  test('goes in halves, until no part of it is tried on the document any more', () => {
+    let pieces = [whole];
+    for (let round = 0; round < 4; round += 1) {
+      const halves = pieces.flatMap((piece) => divideRefused(piece, 131_072) ?? []);
+      expect(halves.length).toBeGreaterThan(pieces.length);
+      pieces = halves;
+    }
+    expect(Math.max(...pieces.map((piece) => demandYjsUpdate(piece, 'It')))).toBeGreaterThan(512);
+    pieces = pieces.flatMap((piece) => divideRefused(piece, 131_072) ?? []);
+    expect(Math.max(...pieces.map((piece) => demandYjsUpdate(piece, 'It')))).toBeLessThanOrEqual(512);
+    expect(pieces.map((piece) => divideRefused(piece, 131_072)).filter(Boolean)).toEqual([]);
+    expect(
+      docOf([updates[0] ?? whole, ...pieces])
+        .getText('content')
+        .toJSON(),
+    ).toBe('b'.repeat(10_000));
+  });
+
+  test('is never more parts than the server takes, also one that an earlier version of this library has kept', () => {
+    const deletions = Array.from({ length: 34_800 }, (_, index) => [index * 2, 1] as const);
+    const halves = divideRefused(updateOf([], [[5, deletions]]), 131_072) ?? [];
+    expect(halves.map((half) => refusalOf(half, 175_000)).filter(Boolean)).toEqual([]);
+    expect(halves.length).toBeGreaterThan(1);
   });
 });
 

@@ -18,6 +18,10 @@ export interface ScheduleOptions {
   readonly hasBrokenLocks?: boolean;
   /** False: the server can always tell what went into a snapshot. */
   readonly hasPruning?: boolean;
+  /** Now and then the storage takes no record of more than a few operations, or none at all. */
+  readonly hasFullStorage?: boolean;
+  /** Nor can what it has be taken away then. */
+  readonly isStorageStuck?: boolean;
   /** How long everything may take to become quiet again. */
   readonly healingRounds?: number;
 }
@@ -109,6 +113,8 @@ class TabStorage implements QueueStorage, QueueLocks {
     readonly storage: MemoryStorage,
     readonly held: Set<string>,
     readonly isBroken: boolean,
+    /** Takes no record of more operations. */
+    readonly quota: { operations: number; isStuck: boolean },
   ) {}
 
   load(key: string): Promise<QueueRecord | null> {
@@ -118,11 +124,14 @@ class TabStorage implements QueueStorage, QueueLocks {
   async save(key: string, record: QueueRecord): Promise<void> {
     await settle();
     if (!this.isAlive) return new Promise(() => {});
+    const operations = record.pending.length + record.batches.flatMap((batch) => batch.operations).length;
+    if (operations > this.quota.operations) throw new Error('The quota is exceeded.');
     await this.storage.save(key, record);
   }
 
-  clear(key: string): Promise<void> {
-    return this.storage.clear(key);
+  async clear(key: string): Promise<void> {
+    if (this.quota.isStuck) throw new Error('The storage is stuck.');
+    await this.storage.clear(key);
   }
 
   async tryAcquire(name: string): Promise<(() => void) | null> {
@@ -147,17 +156,27 @@ export async function runSchedule(options: ScheduleOptions): Promise<Outcome> {
   const clock = new SimulatedClock();
   const storage = new MemoryStorage();
   const heldLocks = new Set<string>();
+  const quota = { operations: Number.POSITIVE_INFINITY, isStuck: options.isStorageStuck ?? false };
   const tabStorages = new Map<Tab, TabStorage>();
   const graveyard: SimulatedLink[] = [];
   const violations: string[] = [];
   const submitted: string[] = [];
   /** Died with a tab before they were stored. */
   const forgiven = new Set<string>();
-  const counts = { submits: 0, proposals: 0, cuts: 0, kills: 0, forks: 0, reloads: 0, unsavedAtKill: 0 };
+  const counts = {
+    submits: 0,
+    proposals: 0,
+    cuts: 0,
+    kills: 0,
+    forks: 0,
+    reloads: 0,
+    unsavedAtKill: 0,
+    storagesFull: 0,
+  };
   let nextOperation = 1;
 
   const openTab = (name: string, isProposer: boolean, isStored: boolean): Tab => {
-    const tabStorage = isStored ? new TabStorage(storage, heldLocks, options.hasBrokenLocks ?? false) : null;
+    const tabStorage = isStored ? new TabStorage(storage, heldLocks, options.hasBrokenLocks ?? false, quota) : null;
     const stored = tabStorage ? new StoredQueue('s', tabStorage, tabStorage) : null;
     const tab = new Tab(name, isProposer, server, clock, random, stored);
     if (tabStorage) tabStorages.set(tab, tabStorage);
@@ -211,6 +230,11 @@ export async function runSchedule(options: ScheduleOptions): Promise<Outcome> {
   const step = async (): Promise<void> => {
     const tab = pick(tabs);
     if (!tab) return;
+    if (options.hasFullStorage && chance(0.05)) {
+      const isFull = quota.operations < Number.POSITIVE_INFINITY;
+      if (!isFull) counts.storagesFull += 1;
+      quota.operations = isFull ? Number.POSITIVE_INFINITY : Math.floor(random() * 5) - 1;
+    }
     const roll = random();
     if (roll < 0.16) write(tab);
     else if (roll < 0.42) deliverSome(tab.link.toServer);
@@ -244,6 +268,7 @@ export async function runSchedule(options: ScheduleOptions): Promise<Outcome> {
   for (let index = 0; index < options.steps; index += 1) await step();
 
   // Everything heals: no more faults, every message arrives.
+  quota.operations = Number.POSITIVE_INFINITY;
   const isQuiet = (): boolean =>
     tabs.every(
       ({ link, session, wanted }) => link.isConnected && session.status.state === 'synced' && wanted.length === 0,

@@ -156,7 +156,7 @@ export class YjsWriter implements Writer {
   readonly session: FlowSession;
   readonly record: DeliveryRecord;
   readonly doc = new Y.Doc();
-  readonly #provider: FlowYjsProvider;
+  readonly #provider: FlowYjsProvider<null>;
   readonly #authorship: Authorship;
   /** Written, and not known to be saved. */
   readonly #unsavedIds: string[] = [];
