@@ -7,15 +7,20 @@ import type { Authenticate, Authorize } from './access/access';
 import { AccessFollower } from './access/access-follower';
 import type { AccessHints } from './access/access-hints';
 import { Authentication } from './access/authentication';
+import { Authorisation } from './access/authorisation';
 import { ClientIdentity } from './access/client-identity';
 import { DeviceSessions } from './access/device-sessions';
 import type { Devices } from './access/devices';
 import { jwtAuthenticate } from './access/jwt-access';
 import { MemoryDevices } from './access/memory-devices';
+import { MemoryRoleCache } from './access/memory-role-cache';
 import { openAuthenticate, ownerOfGuests } from './access/open-access';
 import { RedisAccessHints } from './access/redis-access-hints';
 import { RedisDevices } from './access/redis-devices';
+import { RedisRoleCache } from './access/redis-role-cache';
 import { Revocations } from './access/revocations';
+import { ROLE_CACHE_TTL_MS, type RoleCache } from './access/role-cache';
+import { RoleChanges } from './access/role-changes';
 import { RemoteKeys, secretKey } from './access/token-keys';
 import { keptSecret, randomSecret } from './access/secret-file';
 import { MemoryWebSocketManager } from './connections/memory-websocket-manager';
@@ -85,7 +90,8 @@ export interface Given {
   readonly socketPath: string;
   /** The application's own, instead of what AUTH_MODE says. */
   readonly authenticate: Authenticate | undefined;
-  readonly authorize: Authorize;
+  /** The application's own, instead of the stored roles. */
+  readonly authorize: Authorize | undefined;
   readonly onSessionOpened: ((session: SessionInfo) => void) | undefined;
   readonly onSaved: ((saved: { sessionId: string } & Position) => void) | undefined;
   /** A store of the embedder's own instead of the configured one. */
@@ -143,6 +149,11 @@ export function createFlowContainer(given: Given) {
           new Arrivals({ rateLimits, settings: config }),
       ).singleton(),
       authentication: asFunction(makeAuthentication).singleton(),
+      roleCache: asFunction(chooseRoleCache).singleton(),
+      roleChanges: asFunction(
+        ({ accessFollower: follower, clock }: Cradle) => new RoleChanges({ follower, clock }),
+      ).singleton(),
+      authorisation: asFunction(makeAuthorisation).singleton(),
       folder: asFunction(
         ({ log, clock }: Pick<Cradle, 'log' | 'clock'>): DocumentFolder => new PiscinaDocumentFolder({ log, clock }),
       ).singleton(),
@@ -205,8 +216,9 @@ export function createFlowContainer(given: Given) {
           new SlowConsumers({ sockets, telemetry, log, maxUnreadBytes: config.slowConsumerBytes }),
       ).singleton(),
       openSessions: asFunction((cradle: Cradle) => {
-        const { config, collaboration } = cradle;
+        const { config, collaboration, roleChanges } = cradle;
         return new OpenSessions({
+          roleChanges,
           services: liveServices(cradle),
           collaboration,
           auditIntervalMs: config.auditIntervalMs,
@@ -224,7 +236,7 @@ export function createFlowContainer(given: Given) {
       socketEdge: asFunction((cradle: Cradle) => {
         const { io, sockets, collaboration, openSessions, slowConsumers, authentication, revocations } = cradle;
         const { arrivals, userLimits } = cradle;
-        const { telemetry, clock, log, config } = cradle;
+        const { authorisation, telemetry, clock, log, config } = cradle;
         return new SocketEdge({
           io,
           sockets,
@@ -235,7 +247,7 @@ export function createFlowContainer(given: Given) {
           revocations,
           arrivals,
           userLimits,
-          authorize: given.authorize,
+          authorisation,
           telemetry,
           clock,
           log,
@@ -267,6 +279,9 @@ interface Cradle {
   readonly userLimits: UserLimits;
   readonly arrivals: Arrivals;
   readonly authentication: Authentication;
+  readonly roleCache: RoleCache;
+  readonly roleChanges: RoleChanges;
+  readonly authorisation: Authorisation;
   readonly folder: DocumentFolder;
   /** Null: no service is on Redis. */
   readonly redis: RedisConnections | null;
@@ -353,6 +368,36 @@ function chooseRateLimits({ config, redis, redisKeys: keys, clock, log }: Cradle
   const here = new MemoryRateLimits({ clock });
   if (config.backends.rateLimits === 'memory' || !redis) return here;
   return new RedisRateLimits({ redis, keys, insurance: here, clock, log });
+}
+
+function chooseRoleCache({ config, redis, redisKeys: keys, clock, log }: Cradle): RoleCache {
+  const ttlMs = ROLE_CACHE_TTL_MS;
+  if (config.backends.roleCache === 'memory' || !redis) return new MemoryRoleCache({ clock, ttlMs });
+  return new RedisRoleCache({ redis, keys, clock, log, ttlMs });
+}
+
+function makeAuthorisation(cradle: Cradle): Authorisation {
+  const {
+    given,
+    collaboration,
+    store,
+    roleCache: cache,
+    roleChanges: changes,
+    accessFollower: follower,
+    clock,
+  } = cradle;
+  return new Authorisation({
+    collaboration,
+    roles: store.sessionRoles,
+    accessChanges: store.accessChanges,
+    cache,
+    changes,
+    follower,
+    authorize: given.authorize,
+    // Where names are nobody's, roles by name would keep nobody out, and would be in the way of who tries it out.
+    defaultLink: isOpen(given) ? 'editor' : 'none',
+    clock,
+  });
 }
 
 /** Whether names are nobody's. */
@@ -460,7 +505,7 @@ async function secretOf({ flowSecret, documentStore, documentDir }: Config): Pro
 function liveServices(cradle: Cradle): LiveServices {
   const { config, given, store } = cradle;
   const { ordering, saveDuty, folder, participants, sockets, bus, identity, telemetry, clock, log } = cradle;
-  const { saver, snapshotter, olderStores, slowConsumers } = cradle;
+  const { saver, snapshotter, olderStores, slowConsumers, authorisation } = cradle;
   return {
     ordering,
     saveDuty,
@@ -472,6 +517,7 @@ function liveServices(cradle: Cradle): LiveServices {
     sockets,
     bus,
     identity,
+    authorisation,
     saver,
     snapshotter,
     slowConsumers,

@@ -2,7 +2,6 @@ import type { Server as HttpServer } from 'node:http';
 import type { Router } from 'express';
 import { loadConfig, type Config } from '../config/load-config';
 import type { Authenticate, Authorize } from './access/access';
-import { openAuthorize } from './access/open-access';
 import { createFlowContainer, originRulesOf } from './container';
 import { createHttpRouter } from './http/router';
 import type { InstanceGuard } from './instances/instance-guard';
@@ -28,7 +27,7 @@ export { FlowError } from './protocol/errors';
 export interface FlowHooks {
   /** Who somebody is. Default: AUTH_MODE. */
   readonly authenticate?: Authenticate;
-  /** What a user is in a session. Default: the creator owns it, everyone else edits. */
+  /** What a user is in a session. Default: what they were given, or what its link gives. */
   readonly authorize?: Authorize;
   /** A session was opened in this process. */
   readonly onSessionOpened?: (session: SessionInfo) => void;
@@ -57,6 +56,11 @@ export interface Flow {
   /** REST, health and stats; mount it wherever it should be. */
   readonly router: Router;
   start(): Promise<void>;
+  /**
+   * For an application with an `authorize` of its own: what it answers for a user (null: for everybody) in a session is another
+   * thing now. Holds for whoever is connected, on every instance within a second. Rejects with STORE_UNAVAILABLE.
+   */
+  accessChanged(sessionId: string, userId: string | null): Promise<void>;
   /** Tells clients, saves what is ordered, lets go of everything. Twice is once. */
   stop(): Promise<StopReport>;
 }
@@ -71,7 +75,6 @@ export function createFlow(options: FlowOptions): Flow {
   const clock = options.clock ?? systemClock;
   const log = options.log ?? silentLogger;
   const hooks = options.hooks ?? {};
-  const authorize = hooks.authorize ?? openAuthorize;
   let phase: Phase = 'starting';
 
   const { cradle } = createFlowContainer({
@@ -80,7 +83,7 @@ export function createFlow(options: FlowOptions): Flow {
     httpServer: options.httpServer,
     socketPath: options.socketPath ?? '/socket.io',
     authenticate: hooks.authenticate,
-    authorize,
+    authorize: hooks.authorize,
     onSessionOpened: guarded(hooks.onSessionOpened, log),
     onSaved: guarded(hooks.onSaved, log),
     store: options.store,
@@ -130,7 +133,6 @@ export function createFlow(options: FlowOptions): Flow {
       version,
       backends: config.backends,
       configured: config.configured,
-      authorize,
       phase: () => phase,
       saveStallMs: config.saveStallMs,
       originRules: originRulesOf({ authenticate: hooks.authenticate, config }),
@@ -144,6 +146,7 @@ export function createFlow(options: FlowOptions): Flow {
       await lifecycle.start(config.stopDeadlineMs);
       phase = 'ready';
     },
+    accessChanged: (sessionId, userId) => cradle.authorisation.changed(sessionId, userId),
     stop: () => (stopping ??= drainAndStop()),
   };
 }

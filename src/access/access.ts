@@ -40,5 +40,5 @@ export interface Identity {
 /** Who somebody is. Rejects with UNAUTHENTICATED, or answers null for the same. */
 export type Authenticate = (credentials: Credentials) => Promise<Identity | null> | Identity | null;
 
-/** What a user is in a session; null: they may not know of it. */
-export type Authorize = (user: User, session: SessionInfo) => Promise<Role | null> | Role | null;
+/** What a user is in a session; null: they may not know of it. `given`: what they are by roles and link. */
+export type Authorize = (user: User, session: SessionInfo, given: Role | null) => Promise<Role | null> | Role | null;

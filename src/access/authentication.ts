@@ -2,13 +2,12 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../lib/clock';
 import { FlowError } from '../protocol/errors';
 import type { AuthFailures } from '../limits/auth-failures';
+import { userId as userIdSchema } from '../protocol/schemas';
 import type { Authenticate, Credentials, User } from './access';
 import type { AccessFollower } from './access-follower';
 import type { DeviceSessions } from './device-sessions';
 import type { Revocations } from './revocations';
 
-/** Part of keys and log lines. No control characters, no lone surrogates. */
-const USER_ID = /^[^\p{C}]{1,256}$/u;
 const MAX_LABEL_CHARS = 256;
 
 interface AuthenticationOptions {
@@ -71,7 +70,7 @@ export class Authentication {
   #userOf({ token }: Credentials, identity: Awaited<ReturnType<Authenticate>>): User {
     if (!identity) throw new FlowError('UNAUTHENTICATED');
     const { userId, deviceId, isAdministrator = false, expiresAt = null } = identity;
-    if (!USER_ID.test(userId))
+    if (!userIdSchema.safeParse(userId).success)
       throw new FlowError('UNAUTHENTICATED', 'A user id has 1 to 256 characters that can be seen.');
     const ofToken = token === undefined ? null : hash('sha256', token);
     return {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { FlowError } from '../protocol/errors';
-import type { Authenticate, Authorize } from './access';
+import type { Authenticate } from './access';
 
 /** Who calls over HTTP and gives no name. */
 const ANONYMOUS = 'anonymous';
@@ -19,9 +19,6 @@ export const openAuthenticate: Authenticate = ({ token, via }) => {
     throw new FlowError('UNAUTHENTICATED', 'A name has 1 to 64 letters, digits, spaces or . _ ~ @ -');
   return { userId: token, deviceId: null };
 };
-
-/** Everyone may edit; who made a session owns it. */
-export const openAuthorize: Authorize = ({ userId }, session) => (session.createdBy === userId ? 'owner' : 'editor');
 
 /** A guest has another name after each reconnect, and is to be known by the same client id: what that is signed for. */
 export const ownerOfGuests = (userId: string): string => (userId.startsWith(GUEST) ? GUEST : userId);

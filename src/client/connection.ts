@@ -226,6 +226,7 @@ export class Connection {
     hear('session:forked');
     hear('session:participants');
     hear('session:renamed');
+    hear('session:role');
     hear('session:closed');
     hear('awareness:update');
     socket.on('auth:expires', ({ expiresInMs }: Announcements['auth:expires']) => {

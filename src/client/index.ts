@@ -1,6 +1,14 @@
 export { FlowError, ERRORS, type ErrorAction, type ErrorCode } from '../protocol/errors';
 export { GENESIS, type Mark, type Position } from '../protocol/positions';
-export type { AwarenessStates, Format, Participant, Role, SessionInfo } from '../protocol/schemas';
+export type {
+  AccessList,
+  AwarenessStates,
+  Format,
+  LinkAccess,
+  Participant,
+  Role,
+  SessionInfo,
+} from '../protocol/schemas';
 export type { BackoffOptions } from './backoff';
 export { fromBase64, toBase64 } from './base64';
 export type { ConnectionStatus } from './connection';

@@ -1,5 +1,5 @@
 import type { Mark } from '../protocol/positions';
-import type { AwarenessStates, Participant, SessionInfo, WireSnapshot } from '../protocol/schemas';
+import type { AwarenessStates, Participant, Role, SessionInfo, WireSnapshot } from '../protocol/schemas';
 import type { DeliveredEntry } from './history';
 import type { SessionStatus } from './session-status';
 
@@ -45,4 +45,6 @@ export interface SessionEvents {
   participants: readonly Participant[];
   awareness: AwarenessStates;
   renamed: SessionInfo;
+  /** What we may do is known, or is another thing now. */
+  role: Role;
 }

@@ -11,6 +11,8 @@ export type SessionStatus =
   | ({ readonly state: 'connecting' } & HeldCounts)
   /** Everything of ours is saved, and everything of the others was delivered. */
   | { readonly state: 'synced' }
+  /** The same, but by our role nothing of ours would be taken. */
+  | { readonly state: 'read-only' }
   /** Joined; some of ours is not saved yet. `delayedBy`: the server asked to wait, and why. */
   | ({ readonly state: 'saving'; readonly delayedBy?: FlowError } & HeldCounts)
   /** No connection. What is written is kept and sent when there is one again. */
@@ -28,9 +30,11 @@ interface Situation {
   readonly counts: HeldCounts;
   readonly writeRefusal: FlowError | null;
   readonly delayedBy: FlowError | null;
+  readonly isReadOnly: boolean;
 }
 
-export function statusOf({ phase, connection, counts, writeRefusal, delayedBy }: Situation): SessionStatus {
+export function statusOf(situation: Situation): SessionStatus {
+  const { phase, connection, counts, writeRefusal, delayedBy, isReadOnly } = situation;
   switch (phase.kind) {
     case 'idle':
     case 'closed':
@@ -49,7 +53,7 @@ export function statusOf({ phase, connection, counts, writeRefusal, delayedBy }:
       return { state: 'connecting', ...counts };
     case 'live':
       if (writeRefusal) return { state: 'refused', reason: writeRefusal, isReading: true, ...counts };
-      if (counts.unsent + counts.ordered === 0) return { state: 'synced' };
+      if (counts.unsent + counts.ordered === 0) return { state: isReadOnly ? 'read-only' : 'synced' };
       return { state: 'saving', ...(delayedBy ? { delayedBy } : {}), ...counts };
   }
 }

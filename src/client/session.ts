@@ -1,6 +1,16 @@
 import { FlowError } from '../protocol/errors';
 import { isSameMark, type Mark } from '../protocol/positions';
-import type { Announcements, Participant, Replies, RequestInputs, Role, SessionInfo } from '../protocol/schemas';
+import type {
+  AccessList,
+  Announcements,
+  LinkAccess,
+  Participant,
+  Replies,
+  RequestInputs,
+  RequestName,
+  Role,
+  SessionInfo,
+} from '../protocol/schemas';
 import { Backoff, type BackoffOptions } from './backoff';
 import type { Link } from './connection';
 import { Dispatch } from './dispatch';
@@ -119,6 +129,7 @@ export class FlowSession {
       counts: this.counts,
       writeRefusal: refused?.error ?? null,
       delayedBy,
+      isReadOnly: this.isReadOnly,
     });
   }
 
@@ -149,8 +160,14 @@ export class FlowSession {
     return this.#info;
   }
 
+  /** What we may do; null before the first join. */
   get role(): Role | null {
     return this.#role;
+  }
+
+  /** By our role nothing of ours would be taken. False while that is not known. */
+  get isReadOnly(): boolean {
+    return this.#role === 'viewer' || this.#role === 'commenter';
   }
 
   get participants(): readonly Participant[] {
@@ -266,17 +283,25 @@ export class FlowSession {
    * have as many bytes as a batch, or is refused with TOO_LARGE.
    */
   async offerSnapshot(at: Mark, payload: unknown): Promise<void> {
-    const { connection, requestDeadlineMs } = this.#options;
     const { batchBytes } = this.limits;
     const bytes = utf8Length(toJsonText(payload, 'The snapshot'));
     if (bytes > batchBytes) throw tooLarge('A snapshot', bytes, batchBytes);
-    const deadlineMs = requestDeadlineMs + slowTransferMs(bytes);
-    return new Promise((resolve, reject) => {
-      connection.request('session:snapshot', { sessionId: this.sessionId, ...at, payload }, deadlineMs, {
-        onReply: () => resolve(),
-        onRefusal: ({ error }) => reject(error),
-      });
-    });
+    await this.#request('session:snapshot', { sessionId: this.sessionId, ...at, payload }, slowTransferMs(bytes));
+  }
+
+  /** Who was given which role, and what the link gives. For editors and owners. */
+  listRoles(): Promise<AccessList> {
+    return this.#askRoles('role:list', { sessionId: this.sessionId });
+  }
+
+  /** Gives somebody a role, or takes it away (`none`): everywhere within a second, also where they are connected. For owners. */
+  setRole(userId: string, role: Role | 'none'): Promise<AccessList> {
+    return this.#askRoles('role:set', { sessionId: this.sessionId, userId, role });
+  }
+
+  /** Sets what everybody is who knows the id of the session. For owners. */
+  setLink(role: LinkAccess): Promise<AccessList> {
+    return this.#askRoles('role:set', { sessionId: this.sessionId, link: true, role });
   }
 
   /** Leaves until `join` is called again. What is held stays held and is sent then; what is submitted meanwhile, too. */
@@ -318,6 +343,7 @@ export class FlowSession {
       heard('session:forked', () => this.#membership.rejoin()),
       heard('session:closed', ({ reason }) => this.#onClosedByServer(reason)),
       heard('session:renamed', ({ title }) => this.#onRenamed(title)),
+      heard('session:role', ({ role }) => this.#onRole(role)),
       heard('session:participants', (change) => this.#onParticipants(change)),
       heard('awareness:update', ({ states }) => {
         if (this.isLive) this.#emitter.emit('awareness', states);
@@ -344,7 +370,7 @@ export class FlowSession {
     this.#holding.queue.limits = limits;
     this.#holding.client = { clientId: client.clientId, signature: client.signature };
     this.#takeInfo(session);
-    this.#role = role;
+    this.#takeRole(role);
     return this.#reception.onJoined(reply);
   }
 
@@ -410,9 +436,24 @@ export class FlowSession {
         return this.#membership.refuse(new FlowError('SESSION_NOT_FOUND', 'The session was closed.'));
       case 'replaced':
         return this.#dispatch.onReplaced();
+      case 'forbidden':
+        return this.#membership.refuse(new FlowError('FORBIDDEN', 'You may not know of this session any more.'));
       case 'moved':
         return this.#membership.rejoin();
     }
+  }
+
+  /** What the server did not take from a reader, it takes from a writer. */
+  #onRole(role: Role): void {
+    const wasReadOnly = this.isReadOnly;
+    this.#takeRole(role);
+    if (wasReadOnly && !this.isReadOnly) this.#dispatch.begin();
+  }
+
+  #takeRole(role: Role): void {
+    if (role === this.#role) return;
+    this.#role = role;
+    this.#emitter.emit('role', role);
   }
 
   #onRenamed(title: string): void {
@@ -428,6 +469,24 @@ export class FlowSession {
   }
 
   // ————— details
+
+  async #askRoles<Name extends 'role:list' | 'role:set'>(
+    name: Name,
+    payload: RequestInputs[Name],
+  ): Promise<AccessList> {
+    const { roles, link } = await this.#request(name, payload);
+    return { roles, link };
+  }
+
+  #request<Name extends RequestName>(name: Name, payload: RequestInputs[Name], slowMs = 0): Promise<Replies[Name]> {
+    const { connection, requestDeadlineMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      connection.request(name, payload, requestDeadlineMs + slowMs, {
+        onReply: resolve,
+        onRefusal: ({ error }) => reject(error),
+      });
+    });
+  }
 
   #demandNotClosed(): void {
     if (this.#membership.phase.kind === 'closed') throw closedError();

@@ -33,6 +33,8 @@ export interface FlowYjsProviderEvents {
   saved: undefined;
   /** True: no more can be kept (CL4); make the editor read-only until it is false. What is in the document already is kept. */
   full: boolean;
+  /** True: our role lets us read only; make the editor read-only until it is false. What is written all the same ends as `refused`. */
+  'read-only': boolean;
   /** The server will not take our changes, or not let us in. */
   refused: FlowError;
   /** Bindings ask for these two. They are never told: changes are the document's to tell, and it is never replaced. */
@@ -66,6 +68,7 @@ export class FlowYjsProvider<Presence extends Awareness | null = Awareness> {
   #isSynced = false;
   #unsaved = 0;
   #isFull = false;
+  #isReadOnly = false;
   #refusedFor: FlowError | null = null;
   #isDestroyed = false;
   /** Local updates that were not handed to the session yet. */
@@ -112,6 +115,11 @@ export class FlowYjsProvider<Presence extends Awareness | null = Awareness> {
   get unsaved(): number {
     const { unsent, ordered } = this.session.counts;
     return unsent + ordered + (this.#updates.length > 0 ? 1 : 0);
+  }
+
+  /** Our role lets us read only. */
+  get isReadOnly(): boolean {
+    return this.#isReadOnly;
   }
 
   get resources(): { timers: number; listeners: number } {
@@ -192,6 +200,7 @@ export class FlowYjsProvider<Presence extends Awareness | null = Awareness> {
       session.on('entries', (delivery) => this.#onEntries(delivery)),
       session.on('restored', ({ operations }) => this.#apply(operations)),
       session.on('caught-up', () => this.#onCaughtUp()),
+      session.on('role', () => this.#onRole()),
       session.on('awareness', (states) => this.#awarenessLink?.apply(states)),
       session.on('room-again', () => this.#flush()),
     ];
@@ -327,10 +336,24 @@ export class FlowYjsProvider<Presence extends Awareness | null = Awareness> {
     this.#cancelRescue?.();
     this.#cancelRescue = null;
     if (!this.#known && this.#lost.size === 0) return;
-    // At first it is our own work of earlier days; later it may be everybody's who is here.
+    // At first it is our own work of earlier days, and we hear if it is not taken; later it may be everybody's who is here.
     if (isFirst) return this.#rescue();
+    this.#rescueLater();
+  }
+
+  #rescueLater(): void {
+    // Somebody will who may.
+    if (this.#isReadOnly) return;
     const delayMs = RESCUE_DELAY_MS.least + this.#random() * RESCUE_DELAY_MS.spread;
     this.#cancelRescue = this.#timers.after(delayMs, () => this.#rescue());
+  }
+
+  #onRole(): void {
+    const { isReadOnly } = this.session;
+    if (isReadOnly === this.#isReadOnly) return;
+    this.#isReadOnly = isReadOnly;
+    this.#emitter.emit('read-only', isReadOnly);
+    if (!isReadOnly && this.#isSynced && (this.#known || this.#lost.size > 0)) this.#rescueLater();
   }
 
   #rescue(): void {
@@ -366,6 +389,7 @@ export class FlowYjsProvider<Presence extends Awareness | null = Awareness> {
     if (status.state !== 'refused') this.#refusedFor = null;
     switch (status.state) {
       case 'synced':
+      case 'read-only':
       case 'saving':
         return this.#setStatus('connected');
       case 'refused':

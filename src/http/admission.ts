@@ -1,26 +1,24 @@
+import { z } from 'zod';
 import type { User } from '../access/access';
-import { FlowError } from '../protocol/errors';
-import type { Role, SessionInfo } from '../protocol/schemas';
-import type { HttpServices } from './http-services';
+import type { Admission, Authorisation } from '../access/authorisation';
+import type { Action } from '../access/permissions';
+import type { Endpoint } from './endpoints';
+import { sessionParams } from './schemas';
+import { serveUser, type Answer, type Call, type Route } from './serve';
 
-export interface Admission {
-  readonly session: SessionInfo;
-  readonly role: Role;
-}
+type SessionEndpoint = Endpoint & { access: 'user'; action: Action };
 
-/** The session, if there is one that the user may know of; who has no role in it hears the same as if there were none. */
-export async function admit(
-  { collaboration, authorize }: Pick<HttpServices, 'collaboration' | 'authorize'>,
-  user: User,
-  sessionId: string,
-): Promise<Admission> {
-  const session = await collaboration.get(sessionId);
-  const role = session && (await authorize(user, session));
-  if (!role) throw new FlowError('SESSION_NOT_FOUND');
-  return { session, role };
-}
+/** What every endpoint of a session has in its path. */
+const inSession = z.looseObject(sessionParams.shape);
 
-export function demandRole(role: Role, allowed: readonly Role[]): void {
-  if (!allowed.includes(role))
-    throw new FlowError('FORBIDDEN', `The role ${role} may not do this; it takes: ${allowed.join(', ')}.`);
+/** Answers an endpoint of a session, for callers who may do there what it does. */
+export function serveSession<E extends SessionEndpoint>(
+  authorisation: Authorisation,
+  endpoint: E,
+  handle: (call: Call<E> & Admission & { user: User }) => Promise<Answer<z.output<E['reply']>>>,
+): Route {
+  return serveUser(endpoint, async (call) => {
+    const { sessionId } = inSession.parse(call.params);
+    return handle({ ...call, ...(await authorisation.admit(call.user, sessionId, endpoint.action)) });
+  });
 }

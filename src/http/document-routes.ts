@@ -1,21 +1,19 @@
 import { FlowError } from '../protocol/errors';
 import { GENESIS, type Mark } from '../protocol/positions';
 import type { Snapshot } from '../storage/snapshots';
-import { admit } from './admission';
+import { serveSession } from './admission';
 import { endpoints } from './endpoints';
 import { follow, type Followed } from './followed';
 import type { HttpServices } from './http-services';
-import { serveUser, type Route } from './serve';
+import type { Route } from './serve';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** GET /api/sessions/:sessionId/document. */
-export function documentRoutes(services: HttpServices): Route[] {
-  const { documents, folder } = services;
-
+export function documentRoutes({ documents, folder, authorisation }: HttpServices): Route[] {
   return [
-    serveUser(endpoints.readDocument, async ({ params: { sessionId }, query: { as, field }, user }) => {
-      const { session } = await admit(services, user, sessionId);
+    serveSession(authorisation, endpoints.readDocument, async ({ session, query: { as, field } }) => {
+      const { sessionId } = session;
       const isYjs = session.format === 'yjs';
       if (!isYjs && as !== undefined && as !== 'json') {
         throw new FlowError('BAD_REQUEST', `as: a json session has no ${as}; ask for as=json.`);

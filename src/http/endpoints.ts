@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import type { Action } from '../access/permissions';
 import type { ErrorCode } from '../protocol/errors';
-import { requests } from '../protocol/schemas';
+import { accessList, requests } from '../protocol/schemas';
 import * as schemas from './schemas';
 
 /**
@@ -8,12 +9,14 @@ import * as schemas from './schemas';
  * handler exists only for an endpoint (`serve`).
  */
 export interface Endpoint {
-  readonly method: 'get' | 'post' | 'patch' | 'delete';
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** Parameters as Express writes them: `:sessionId`. */
   readonly path: string;
   readonly summary: string;
   /** `user`: asks who calls, and is there only while the server is ready. `tiered`: public, with more for administrators. */
   readonly access: 'public' | 'tiered' | 'user';
+  /** What it does in the session of its path, which takes a role there (AC1); null: it has none. */
+  readonly action: Action | null;
   readonly params: z.ZodObject;
   readonly query: z.ZodObject;
   /** The event of the sockets that does the same: a user's allowance is one. */
@@ -38,6 +41,7 @@ export const nothing = z.undefined();
 /** What an endpoint has unless it says otherwise. */
 const plain = {
   access: 'user',
+  action: null,
   params: z.strictObject({}),
   query: z.strictObject({}),
   body: nothing,
@@ -48,7 +52,7 @@ const plain = {
   errors: [],
 } as const;
 
-const ofSession = { ...plain, params: schemas.sessionParams } as const;
+const ofSession = { ...plain, action: 'read', params: schemas.sessionParams } as const;
 
 export const endpoints = {
   health: {
@@ -101,7 +105,7 @@ export const endpoints = {
     ...plain,
     method: 'get',
     path: '/api/sessions',
-    summary: 'The open sessions that the caller created, in order of id, in pages.',
+    summary: 'The open sessions that the caller was given a role in, in order of id, in pages.',
     query: schemas.listQuery,
     reply: schemas.sessionList,
   },
@@ -117,6 +121,7 @@ export const endpoints = {
     ...ofSession,
     method: 'patch',
     path: '/api/sessions/:sessionId',
+    action: 'rename',
     summary: 'Renames a session. For editors and owners.',
     body: schemas.renameBody,
     reply: schemas.sessionReply,
@@ -126,6 +131,7 @@ export const endpoints = {
     ...ofSession,
     method: 'delete',
     path: '/api/sessions/:sessionId',
+    action: 'close',
     summary: 'Closes a session for everyone. Its history is kept, its id stays taken. For owners.',
     statuses: { 204: 'closed' },
     reply: nothing,
@@ -135,6 +141,7 @@ export const endpoints = {
     ...ofSession,
     method: 'post',
     path: '/api/sessions/:sessionId/duplicate',
+    action: 'copy',
     summary: 'A new session, owned by the caller, that begins with the document of this one.',
     countsAs: 'session:create',
     body: schemas.duplicateBody,
@@ -164,6 +171,7 @@ export const endpoints = {
     ...ofSession,
     method: 'post',
     path: '/api/sessions/:sessionId/operations',
+    action: 'write',
     summary: 'Appends a batch, by the same rules as operation:submit. For editors and owners.',
     countsAs: 'operation:submit',
     body: schemas.appendBody,
@@ -189,6 +197,47 @@ export const endpoints = {
     query: schemas.historyQuery,
     reply: schemas.historyReply,
     errors: ['SESSION_NOT_FOUND'],
+  },
+  listRoles: {
+    ...ofSession,
+    method: 'get',
+    path: '/api/sessions/:sessionId/roles',
+    action: 'list roles',
+    summary: 'Who was given which role in a session, and what its link gives. For editors and owners.',
+    reply: accessList,
+    errors: ['SESSION_NOT_FOUND', 'FORBIDDEN'],
+  },
+  setRole: {
+    ...ofSession,
+    method: 'put',
+    path: '/api/sessions/:sessionId/roles/:userId',
+    action: 'set roles',
+    summary: 'Gives a user a role. It holds everywhere within a second. For owners.',
+    params: schemas.roleParams,
+    body: schemas.roleBody,
+    reply: accessList,
+    errors: ['SESSION_NOT_FOUND', 'FORBIDDEN'],
+  },
+  removeRole: {
+    ...ofSession,
+    method: 'delete',
+    path: '/api/sessions/:sessionId/roles/:userId',
+    action: 'set roles',
+    summary: 'Takes the role of a user away; what the link gives stays. For owners.',
+    params: schemas.roleParams,
+    statuses: { 204: 'taken away, or there was none' },
+    reply: nothing,
+    errors: ['SESSION_NOT_FOUND', 'FORBIDDEN'],
+  },
+  setLink: {
+    ...ofSession,
+    method: 'put',
+    path: '/api/sessions/:sessionId/link',
+    action: 'set roles',
+    summary: 'Sets what everybody is who knows the id of a session. For owners.',
+    body: schemas.linkBody,
+    reply: accessList,
+    errors: ['SESSION_NOT_FOUND', 'FORBIDDEN'],
   },
   listDevices: {
     ...plain,

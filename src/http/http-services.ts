@@ -1,5 +1,5 @@
-import type { Authorize } from '../access/access';
 import type { Authentication } from '../access/authentication';
+import type { Authorisation } from '../access/authorisation';
 import type { DeviceSessions } from '../access/device-sessions';
 import type { WebSocketManager } from '../connections/websocket-manager';
 import type { Clock } from '../lib/clock';
@@ -57,7 +57,7 @@ export interface HttpServices extends LimitingServices {
   readonly log: Logger;
   readonly authentication: Authentication;
   readonly deviceSessions: DeviceSessions;
-  readonly authorize: Authorize;
+  readonly authorisation: Authorisation;
   readonly phase: () => 'starting' | 'ready' | 'draining';
   /** Saving stands still for this long: the instance is not ready (ST7). */
   readonly saveStallMs: number;

@@ -1,18 +1,17 @@
 import { toWireEntry } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
-import { admit } from './admission';
+import { serveSession } from './admission';
 import { endpoints } from './endpoints';
 import { readHistory } from './history';
 import type { HttpServices } from './http-services';
-import { serveUser, type Route } from './serve';
+import type { Route } from './serve';
 
 /** Writing to a session from a server, and reading what was written. */
 export function operationRoutes(services: HttpServices): Route[] {
-  const { openSessions } = services;
+  const { openSessions, authorisation } = services;
 
   return [
-    serveUser(endpoints.appendOperations, async ({ params: { sessionId }, body, user }) => {
-      const { role } = await admit(services, user, sessionId);
+    serveSession(authorisation, endpoints.appendOperations, async ({ params: { sessionId }, body, user, verdict }) => {
       const { client: credentials, clientSeq, operations, base } = body;
       if (!credentials && clientSeq !== 1) {
         throw new FlowError(
@@ -23,12 +22,11 @@ export function operationRoutes(services: HttpServices): Route[] {
       const session = await openSessions.acquire(sessionId);
       const { clientId, signature } = await session.admitClient(user.userId, credentials);
       const batch = { sessionId, clientSeq, operations, ...(base ? { base } : {}) };
-      const placed = await session.submitAs({ clientId, userId: user.userId, role }, batch);
+      const placed = await session.submitAs({ clientId, user, verdict }, batch);
       return { kind: 'json', value: { ...placed, client: { clientId, signature } } };
     }),
 
-    serveUser(endpoints.readHistory, async ({ params: { sessionId }, query: { after, limit }, user }) => {
-      await admit(services, user, sessionId);
+    serveSession(authorisation, endpoints.readHistory, async ({ params: { sessionId }, query: { after, limit } }) => {
       const { entries, ...where } = await readHistory(services, sessionId, after, limit);
       return { kind: 'json', value: { entries: entries.map(toWireEntry), ...where } };
     }),

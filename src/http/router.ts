@@ -19,6 +19,7 @@ import { operationRoutes } from './operation-routes';
 import { send } from './outgoing';
 import { referenceRoutes } from './reference-routes';
 import { createRefuse, type Refuse } from './refuse';
+import { roleRoutes } from './role-routes';
 import { requestLog } from './request-log';
 import type { Route } from './serve';
 import { sessionRoutes } from './session-routes';
@@ -76,6 +77,7 @@ function routesOf(services: HttpServices): Route[] {
     ...sessionRoutes(services),
     ...documentRoutes(services),
     ...operationRoutes(services),
+    ...roleRoutes(services),
     ...deviceRoutes(services),
     ...referenceRoutes(services),
   ];

@@ -1,7 +1,18 @@
 import { z } from 'zod';
 import { ERRORS, type ErrorCode } from '../protocol/errors';
 import { forEachService } from '../protocol/services';
-import { clientCredentials, format, mark, replies, requests, role, sessionId, sessionInfo } from '../protocol/schemas';
+import {
+  clientCredentials,
+  format,
+  linkAccess,
+  mark,
+  replies,
+  requests,
+  role,
+  sessionId,
+  sessionInfo,
+  userId,
+} from '../protocol/schemas';
 
 /** Every HTTP request and reply that the wire of the sockets does not have already. */
 
@@ -14,6 +25,9 @@ const count = z.int().min(0);
 const milliseconds = z.number().min(0);
 
 export const sessionParams = z.strictObject({ sessionId });
+export const roleParams = z.strictObject({ sessionId, userId });
+export const roleBody = z.strictObject({ role });
+export const linkBody = z.strictObject({ role: linkAccess });
 
 export const listQuery = z.strictObject({
   limit: wholeNumber(z.int().min(1).max(200)).default(50),
@@ -26,7 +40,11 @@ export const sessionList = z.strictObject({
   next: sessionId.nullable().describe('null at the end; a page may hold fewer than `limit` before it'),
 });
 export const renameBody = z.strictObject({ title });
-export const duplicateBody = z.strictObject({ sessionId: sessionId.optional(), title: title.optional() });
+export const duplicateBody = z.strictObject({
+  sessionId: sessionId.optional(),
+  title: title.optional(),
+  link: requests['session:create'].shape.link,
+});
 
 export const documentQuery = z.strictObject({
   as: z.enum(['text', 'json', 'update']).optional().describe('default: text of a yjs session, json of a json session'),

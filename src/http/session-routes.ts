@@ -1,8 +1,8 @@
 import { isDoneWithin } from '../lib/clock';
 import type { OpenSession } from '../live/open-session';
 import { FlowError } from '../protocol/errors';
-import type { SessionInfo } from '../protocol/schemas';
-import { admit, demandRole } from './admission';
+import type { LinkAccess, SessionInfo } from '../protocol/schemas';
+import { serveSession } from './admission';
 import { endpoints } from './endpoints';
 import type { HttpServices } from './http-services';
 import { serveUser, type Route } from './serve';
@@ -11,49 +11,51 @@ const STALLED_RETRY_MS = 1_000;
 
 /** Creating, finding, naming, copying and closing sessions. */
 export function sessionRoutes(services: HttpServices): Route[] {
-  const { collaboration, openSessions, authorize } = services;
+  const { collaboration, openSessions, authorisation } = services;
 
   return [
     serveUser(endpoints.createSession, async ({ body, user, mountPath }) => {
-      const session = await collaboration.create({ format: body.format, ...chosen(body), createdBy: user.userId });
-      return created(mountPath, session);
+      const draft = { format: body.format, ...chosen(body, authorisation.defaultLink), createdBy: user.userId };
+      return created(mountPath, await collaboration.create(draft));
     }),
 
     serveUser(endpoints.listSessions, async ({ query: { limit, after }, user }) => {
       const page = await collaboration.list({
         limit,
-        createdBy: user.userId,
+        userId: user.userId,
         ...(after === undefined ? {} : { after }),
       });
-      const roles = await Promise.all(page.sessions.map(async (session) => authorize(user, session)));
-      const sessions = page.sessions.filter((_, index) => roles[index]);
+      const verdicts = await Promise.all(page.sessions.map((session) => authorisation.judge(user, session)));
+      const sessions = page.sessions.filter((_, index) => verdicts[index]?.role);
       return { kind: 'json', value: { sessions, next: page.next } };
     }),
 
-    serveUser(endpoints.readSession, async ({ params, user }) => ({
+    serveSession(authorisation, endpoints.readSession, async ({ session, role }) => ({
       kind: 'json',
-      value: await admit(services, user, params.sessionId),
+      value: { session, role },
     })),
 
-    serveUser(endpoints.renameSession, async ({ params: { sessionId }, body: { title }, user }) => {
-      demandRole((await admit(services, user, sessionId)).role, ['owner', 'editor']);
+    serveSession(authorisation, endpoints.renameSession, async ({ params: { sessionId }, body: { title } }) => {
       const session = await collaboration.rename(sessionId, title);
       openSessions.renamed(session);
       return { kind: 'json', value: { session } };
     }),
 
-    serveUser(endpoints.closeSession, async ({ params: { sessionId }, user }) => {
-      demandRole((await admit(services, user, sessionId)).role, ['owner']);
+    serveSession(authorisation, endpoints.closeSession, async ({ params: { sessionId } }) => {
       await collaboration.close(sessionId);
       await openSessions.end(sessionId);
       return { kind: 'empty' };
     }),
 
-    serveUser(endpoints.duplicateSession, async ({ params: { sessionId }, body, user, mountPath }) => {
-      await admit(services, user, sessionId);
-      await savedUpToNow(services, sessionId);
-      return created(mountPath, await collaboration.duplicate(sessionId, { ...chosen(body), createdBy: user.userId }));
-    }),
+    serveSession(
+      authorisation,
+      endpoints.duplicateSession,
+      async ({ params: { sessionId }, body, user, mountPath }) => {
+        await savedUpToNow(services, sessionId);
+        const draft = { ...chosen(body, authorisation.defaultLink), createdBy: user.userId };
+        return created(mountPath, await collaboration.duplicate(sessionId, draft));
+      },
+    ),
   ];
 }
 
@@ -76,8 +78,15 @@ async function openedIfBehind(
   return openSessions.acquire(sessionId);
 }
 
+interface Choice {
+  readonly sessionId?: string | undefined;
+  readonly title?: string | undefined;
+  readonly link?: LinkAccess | undefined;
+}
+
 /** What the caller chose; the rest is the service's to choose. */
-const chosen = ({ sessionId, title }: { sessionId?: string | undefined; title?: string | undefined }) => ({
+const chosen = ({ sessionId, title, link }: Choice, defaultLink: LinkAccess) => ({
+  link: link ?? defaultLink,
   ...(sessionId === undefined ? {} : { sessionId }),
   ...(title === undefined ? {} : { title }),
 });

@@ -10,6 +10,7 @@ import { AwarenessOwners } from './awareness-owners';
 import { Members } from './members';
 import type { Member } from './neighbour-messages';
 import { Neighbours } from './neighbours';
+import type { Standing } from './standing';
 
 interface CompanyServices {
   readonly sockets: WebSocketManager;
@@ -22,6 +23,7 @@ interface CompanyServices {
 interface CompanyListener {
   /** A member of this instance left, was replaced or was sent away. */
   onGone(connectionId: string): void;
+  onStandingEnded(standing: Standing): void;
   onRecordChanged(): void;
 }
 
@@ -38,6 +40,7 @@ export class Company {
     const paces = { intervalMs: limits.awarenessIntervalMs, bytesPerSecond: limits.awarenessBytesPerSecond };
     this.#members = new Members(sessionId, services, {
       elsewhere: { hasMember: (connectionId) => this.#neighbours.hasMember(connectionId) },
+      onStandingEnded: (standing) => listener.onStandingEnded(standing),
       onChanged: (connectionId) => this.#neighbours.memberChanged(connectionId),
       onGone: (connectionId) => {
         this.#awareness.leave(connectionId);
@@ -102,8 +105,8 @@ export class Company {
     return this.#neighbours.begin();
   }
 
-  add(member: Member): void {
-    this.#members.add(member);
+  add(member: Member, standing: Standing): void {
+    this.#members.add(member, standing);
   }
 
   /** On all instances, as far as is known here; what is heard later is told to the room. */

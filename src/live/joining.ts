@@ -1,8 +1,10 @@
+import type { User } from '../access/access';
+import { demandMay, REQUEST_ACTIONS } from '../access/permissions';
 import type { WebSocketManager } from '../connections/websocket-manager';
 import { toWireEntry } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
 import type { Mark } from '../protocol/positions';
-import type { Participant, Replies, Requests, Role, SessionInfo } from '../protocol/schemas';
+import type { Participant, Replies, Requests, SessionInfo } from '../protocol/schemas';
 import type { Participants } from '../sessions/participants';
 import type { Admission } from './admission';
 import type { Audience, Page } from './audience';
@@ -11,6 +13,7 @@ import type { Feed } from './feed';
 import type { History } from './history';
 import type { OperationLimits } from './operations';
 import type { SavedPosition } from './saved-position';
+import type { Standing } from './standing';
 
 /** A page of the wire holds at most so many entries unless the client asks for fewer. */
 const PAGE_ENTRIES = 5_000;
@@ -21,7 +24,8 @@ const FULL_RETRY_MS = 5_000;
 /** A connection on its way in. */
 export interface Joiner {
   readonly connectionId: string;
-  readonly userId: string;
+  /** As of now: the token may be another one than at first, the `userId` never. */
+  readonly user: () => User;
   readonly isAlive: () => boolean;
 }
 
@@ -57,29 +61,35 @@ export class Joining {
   }
 
   async join(
-    { connectionId, userId, isAlive }: Joiner,
+    { connectionId, isAlive }: Pick<Joiner, 'connectionId' | 'isAlive'>,
     request: Requests['session:join'],
-    role: Role,
+    standing: Standing,
     respond: (reply: Replies['session:join']) => void,
   ): Promise<void> {
     const { feed, history, admission, saved, audience, company, info } = this.#rooms;
     const { participants, limits } = this.#services;
+    const { userId } = standing.user;
     try {
       const client = await admission.admitClient(userId, request.client);
       // Whoever comes from another instance may have heard more than has come here yet.
       if (request.have) await feed.reach(request.have.head.seq);
       const way = await history.wayIn(feed.tail, request);
       if (way.resume !== 'continue') admission.demandNothingLost(request.have);
-      const participant: Participant = { connectionId, clientId: client.clientId, userId, role };
       await company.ready();
+      await standing.sure();
+      const { role } = standing;
+      demandMay(role, REQUEST_ACTIONS['session:join']);
+      const participant: Participant = { connectionId, clientId: client.clientId, userId, role };
       this.#demandRoomFor(participant);
       const since = await participants.join(this.#sessionId, participant);
       await this.#page(way.after, PAGE_ENTRIES, (page) => {
         if (!isAlive()) return;
+        // What has become of the role since is told in a moment; who has none any more does not come in.
+        demandMay(standing.role, REQUEST_ACTIONS['session:join']);
         const { after: _, ...resume } = way;
         // Whom this client's new connection replaces hears by a batch, and not otherwise, what became of the last it sent.
         audience.announce();
-        company.add({ participant, since });
+        company.add({ participant, since }, standing);
         audience.seat(connectionId, page);
         respond({
           session: info(),

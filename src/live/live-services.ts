@@ -16,6 +16,7 @@ import type { OperationLimits } from './operations';
 import type { Saver } from './saver';
 import type { SlowConsumers } from './slow-consumers';
 import type { Snapshotter } from './snapshotter';
+import type { Judge } from './standing';
 import type { RingLimits } from './tail';
 
 export interface LiveLimits extends OperationLimits {
@@ -44,6 +45,7 @@ export interface LiveServices {
   readonly sockets: WebSocketManager;
   readonly bus: InstanceBus;
   readonly identity: ClientIdentity;
+  readonly authorisation: Judge;
   readonly saver: Saver;
   readonly snapshotter: Snapshotter;
   readonly slowConsumers: SlowConsumers;

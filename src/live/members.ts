@@ -1,14 +1,17 @@
 import type { WebSocketManager } from '../connections/websocket-manager';
 import type { Clock } from '../lib/clock';
 import { FlowError } from '../protocol/errors';
-import type { Participant } from '../protocol/schemas';
+import type { Participant, Role } from '../protocol/schemas';
 import type { Member } from './neighbour-messages';
 import { Roster } from './roster';
+import type { Standing } from './standing';
 
 interface MembersOptions {
   /** A member came, or went: left, was replaced or sent away. */
   readonly onChanged: (connectionId: string) => void;
   readonly onGone: (connectionId: string) => void;
+  /** The connection is no longer a member by it. */
+  readonly onStandingEnded: (standing: Standing) => void;
   /** Of other instances. */
   readonly elsewhere: { hasMember(connectionId: string): boolean };
 }
@@ -20,6 +23,8 @@ export class Members {
   readonly #options: MembersOptions;
   readonly #roster: Roster;
   readonly #members = new Map<string, Member>();
+  /** By connectionId, of the same. */
+  readonly #standings = new Map<string, Standing>();
   /** clientId → connectionId. */
   readonly #connectionOf = new Map<string, string>();
   /** Connections whose client speaks through a newer one. */
@@ -54,20 +59,50 @@ export class Members {
   get(connectionId: string): Participant {
     const member = this.#members.get(connectionId);
     if (member) return member.participant;
-    throw new FlowError(this.#replaced.has(connectionId) ? 'CLIENT_REPLACED' : 'NOT_JOINED');
+    throw this.#absent(connectionId);
   }
 
-  add(member: Member): void {
+  standingOf(connectionId: string): Standing {
+    const standing = this.#standings.get(connectionId);
+    if (standing) return standing;
+    throw this.#absent(connectionId);
+  }
+
+  hasStanding(connectionId: string, standing: Standing): boolean {
+    return this.#standings.get(connectionId) === standing;
+  }
+
+  add(member: Member, standing: Standing): void {
     const { connectionId, clientId } = member.participant;
     const older = this.#connectionOf.get(clientId);
     if (older !== undefined && older !== connectionId) this.#replace(older);
     this.#replaced.delete(connectionId);
     // The same connection may come back as another client.
     if (this.#members.get(connectionId)?.participant.clientId !== clientId) this.#drop(connectionId);
+    this.#endStanding(connectionId);
     this.#members.set(connectionId, member);
+    this.#standings.set(connectionId, standing);
     this.#connectionOf.set(clientId, connectionId);
     this.#roster.joined(member.participant);
     this.#options.onChanged(connectionId);
+  }
+
+  /** Everybody here, and on other instances, hears of it. */
+  setRole(connectionId: string, role: Role): Participant {
+    const member = this.#members.get(connectionId);
+    if (!member) throw this.#absent(connectionId);
+    const participant = { ...member.participant, role };
+    this.#members.set(connectionId, { ...member, participant });
+    this.#roster.joined(participant);
+    this.#options.onChanged(connectionId);
+    return participant;
+  }
+
+  /** Sends a member away, and says why. */
+  sendAway(connectionId: string, reason: 'forbidden' | 'moved'): void {
+    if (!this.#members.has(connectionId)) return;
+    this.#sockets.toConnectionHere(connectionId, 'session:closed', { sessionId: this.#sessionId, reason });
+    this.#drop(connectionId);
   }
 
   remove(connectionId: string): void {
@@ -102,6 +137,16 @@ export class Members {
     this.#roster.stop();
   }
 
+  #absent(connectionId: string): FlowError {
+    return new FlowError(this.#replaced.has(connectionId) ? 'CLIENT_REPLACED' : 'NOT_JOINED');
+  }
+
+  #endStanding(connectionId: string): void {
+    const standing = this.#standings.get(connectionId);
+    this.#standings.delete(connectionId);
+    if (standing) this.#options.onStandingEnded(standing);
+  }
+
   #replace(connectionId: string): void {
     const sessionId = this.#sessionId;
     this.#sockets.toConnectionHere(connectionId, 'session:closed', { sessionId, reason: 'replaced' });
@@ -114,6 +159,7 @@ export class Members {
     const member = this.#members.get(connectionId);
     if (!member) return;
     this.#members.delete(connectionId);
+    this.#endStanding(connectionId);
     const { participant } = member;
     if (this.#connectionOf.get(participant.clientId) === connectionId) this.#connectionOf.delete(participant.clientId);
     this.#roster.left(participant);

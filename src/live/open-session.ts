@@ -1,3 +1,6 @@
+import type { User } from '../access/access';
+import type { Verdict } from '../access/authorisation';
+import { REQUEST_ACTIONS } from '../access/permissions';
 import { backoffDelay } from '../lib/backoff';
 import { pause } from '../lib/clock';
 import type { Logger } from '../lib/logger';
@@ -5,7 +8,7 @@ import type { HotLog } from '../ordering/event-ordering';
 import type { Entry } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
 import { GENESIS, type Mark, type Position } from '../protocol/positions';
-import type { ClientCredentials, Replies, Requests, Role, SessionInfo } from '../protocol/schemas';
+import type { ClientCredentials, Replies, Requests, SessionInfo } from '../protocol/schemas';
 import { Admission } from './admission';
 import { Audience } from './audience';
 import { Company } from './company';
@@ -16,9 +19,10 @@ import { Joining, type Joiner } from './joining';
 import type { LiveServices } from './live-services';
 import { openSession, type Opened } from './opening';
 import { encodeJsonValue } from './operations';
-import { demandWriter, Placement, type Speaker } from './placement';
+import { Placement } from './placement';
 import { SavedPosition } from './saved-position';
 import { SessionSaving } from './session-saving';
+import { Standings } from './standings';
 import { Trials } from './trials';
 import { demandOpen, drained, type ClosedReason, type SessionState } from './session-state';
 
@@ -27,6 +31,14 @@ export interface OpenSessionListener {
   onClosed(session: OpenSession, reason: ClosedReason): void;
   /** Another instance says that the record of the session is another one, or closed; or it may have said so unheard. */
   onRecordChanged(session: OpenSession): void;
+}
+
+/** Who writes without having joined. */
+interface Caller {
+  readonly clientId: string;
+  readonly user: User;
+  /** What was found when they were let in. */
+  readonly verdict: Verdict;
 }
 
 const REOPEN_BACKOFF = { firstMs: 50, ceilingMs: 10_000 };
@@ -48,6 +60,7 @@ export class OpenSession implements FeedListener {
   readonly #placement: Placement;
   readonly #audience: Audience;
   readonly #company: Company;
+  readonly #standings: Standings;
   readonly #joining: Joining;
   readonly #saved: SavedPosition;
   readonly #size: DocumentSize;
@@ -101,8 +114,15 @@ export class OpenSession implements FeedListener {
     this.saving = new SessionSaving(sessionId, services, this.#feed, this.#log, this);
     this.#audience = new Audience(sessionId, services, this.#history, start);
     this.#idleSince = clock.monotonic();
+    this.#standings = new Standings({
+      ...services,
+      session: () => this.#info,
+      company: () => this.#company,
+      log: this.#log,
+    });
     this.#company = new Company(sessionId, services, {
       onGone: (connectionId) => this.#gone(connectionId),
+      onStandingEnded: (standing) => this.#standings.end(standing),
       onRecordChanged: () => this.#listener.onRecordChanged(this),
     });
     this.#joining = new Joining(sessionId, services, {
@@ -158,12 +178,14 @@ export class OpenSession implements FeedListener {
   async join(
     joiner: Joiner,
     request: Requests['session:join'],
-    role: Role,
+    verdict: Verdict,
     respond: (reply: Replies['session:join']) => void,
   ): Promise<void> {
     demandOpen(this.#state);
     try {
-      await this.#company.whileComing(() => this.#joining.join(joiner, request, role, respond));
+      await this.#standings.whileJoining(joiner, verdict, (standing) =>
+        this.#company.whileComing(() => this.#joining.join(joiner, request, standing, respond)),
+      );
     } finally {
       this.#idleSince = this.#services.clock.monotonic();
     }
@@ -180,6 +202,16 @@ export class OpenSession implements FeedListener {
   ): Promise<void> {
     demandOpen(this.#state);
     await this.#joining.catchUp(connectionId, request, respond);
+  }
+
+  /** Somebody's role was changed (AC3); null: everybody's may be another one. */
+  accessChanged(userId: string | null): void {
+    this.#standings.review(userId);
+  }
+
+  /** Who is behind a connection may have become an administrator, or be none any more. */
+  reviewAccess(connectionId: string): void {
+    this.#company.members.standingOf(connectionId).review();
   }
 
   leave(connectionId: string): void {
@@ -206,7 +238,7 @@ export class OpenSession implements FeedListener {
   }
 
   updateAwareness(connectionId: string, request: Requests['awareness:update']): void {
-    this.#company.members.get(connectionId);
+    this.#company.members.standingOf(connectionId).demandMay(REQUEST_ACTIONS['awareness:update']);
     encodeJsonValue(request.state ?? null, 'The awareness state');
     this.#company.point(connectionId, request);
   }
@@ -231,12 +263,22 @@ export class OpenSession implements FeedListener {
 
   /** Gives a batch its place; resolves when the own gate has passed it (DL3). */
   submit(connectionId: string, request: Requests['operation:submit']): Promise<Replies['operation:submit']> {
-    return this.#placement.place(() => this.#company.members.get(connectionId), request);
+    const { members } = this.#company;
+    return this.#placement.place(() => {
+      const { clientId, userId } = members.get(connectionId);
+      return { clientId, userId, standing: members.standingOf(connectionId) };
+    }, request);
   }
 
-  /** The same for a client without a connection. */
-  submitAs(speaker: Speaker, request: Requests['operation:submit']): Promise<Replies['operation:submit']> {
-    return this.#placement.place(() => speaker, request);
+  /** The same for a caller without a connection. */
+  submitAs(
+    { clientId, user, verdict }: Caller,
+    request: Requests['operation:submit'],
+  ): Promise<Replies['operation:submit']> {
+    const { userId } = user;
+    return this.#standings.during(user, verdict, (standing) =>
+      this.#placement.place(() => ({ clientId, userId, standing }), request),
+    );
   }
 
   /** On the document as it is now; whatever is ordered meanwhile changes little of what it costs. */
@@ -258,7 +300,9 @@ export class OpenSession implements FeedListener {
 
   /** Keeps a client's snapshot of a format the server does not understand (ST9). */
   async putSnapshot(connectionId: string, { seq, tag, payload }: Requests['session:snapshot']): Promise<void> {
-    demandWriter(this.#company.members.get(connectionId).role);
+    const standing = this.#company.members.standingOf(connectionId);
+    await standing.sure();
+    standing.demandMay(REQUEST_ACTIONS['session:snapshot']);
     if (this.#info.format === 'yjs')
       throw new FlowError('BAD_REQUEST', 'The server makes the snapshots of Yjs sessions itself.');
     const text = encodeJsonValue(payload, 'The snapshot');

@@ -1,3 +1,4 @@
+import type { RoleChanges } from '../access/role-changes';
 import { isDoneWithin } from '../lib/clock';
 import { Outage } from '../lib/outage';
 import { FlowError } from '../protocol/errors';
@@ -19,6 +20,7 @@ const END_WAIT_MS = 2_000;
 interface OpenSessionsOptions {
   readonly services: LiveServices;
   readonly collaboration: CollaborationService;
+  readonly roleChanges: Pick<RoleChanges, 'onChanged'>;
   readonly auditIntervalMs: number;
   /** A session without a connection is closed after this time (DL8). */
   readonly idleMs: number;
@@ -53,6 +55,7 @@ export class OpenSessions implements OpenSessionListener {
 
   constructor(options: OpenSessionsOptions) {
     this.#options = options;
+    options.roleChanges.onChanged((sessionId, userId) => this.#open.get(sessionId)?.accessChanged(userId));
   }
 
   start(): void {

@@ -1,12 +1,14 @@
+import { REQUEST_ACTIONS } from '../access/permissions';
 import type { Clock } from '../lib/clock';
 import type { AppendResult, EventOrdering, Submission } from '../ordering/event-ordering';
 import { FlowError } from '../protocol/errors';
-import type { Format, Replies, Requests, Role } from '../protocol/schemas';
+import type { Format, Replies, Requests } from '../protocol/schemas';
 import type { Telemetry } from '../telemetry/telemetry';
 import { notDelivered, RETRY_AFTER_MS, type Admission } from './admission';
 import type { Feed } from './feed';
 import { encodeOperations, type OperationLimits } from './operations';
 import type { Saver } from './saver';
+import type { Standing } from './standing';
 import type { Trials } from './trials';
 
 interface PlacementServices {
@@ -17,11 +19,13 @@ interface PlacementServices {
   readonly limits: OperationLimits & { readonly maxUnsavedBytes: number };
 }
 
+const WRITE = REQUEST_ACTIONS['operation:submit'];
+
 /** Who speaks: a client admitted to the session. */
 export interface Speaker {
   readonly clientId: string;
   readonly userId: string;
-  readonly role: Role;
+  readonly standing: Standing;
 }
 
 /** Gives the batches of one session their place in the order (EO), and answers when the own gate has passed them (DL3). */
@@ -51,23 +55,23 @@ export class Placement {
     this.#demandOpen = demandOpen;
   }
 
-  /** `speaker` is asked again after a trial: a role, or the place in the session, may have been taken away meanwhile. */
+  /** `speaker` is asked again after waiting: a role, or the place in the session, may have been taken away meanwhile. */
   async place(
     speaker: () => Speaker,
     { clientSeq, operations, base }: Requests['operation:submit'],
   ): Promise<Replies['operation:submit']> {
     this.#demandOpen();
-    const { clientId, userId, role } = speaker();
-    demandWriter(role);
+    const { clientId, userId, standing } = speaker();
+    if (standing.isSure) standing.demandMay(WRITE);
     const { clock, telemetry, limits, saver, ordering } = this.#services;
     const startedAt = clock.monotonic();
     const batch = encodeOperations(this.#format, operations, limits);
     const { text } = batch;
-    const trial = this.#trials.of(clientId, batch);
+    const trial = this.#trials.of(clientId, standing, batch);
     if (trial) {
       await trial;
       this.#demandOpen();
-      demandWriter(speaker().role);
+      speaker().standing.demandMay(WRITE);
     }
     if (saver.unsavedBytes + text.length > limits.maxUnsavedBytes) {
       throw new FlowError('STORE_UNAVAILABLE', 'Too much is waiting for the store.', { retryAfterMs: RETRY_AFTER_MS });
@@ -127,8 +131,4 @@ export class Placement {
         throw this.#admission.wrongEpoch(epoch);
     }
   }
-}
-
-export function demandWriter(role: Role): void {
-  if (role !== 'owner' && role !== 'editor') throw new FlowError('FORBIDDEN', `A ${role} may not change the document.`);
 }

@@ -1,8 +1,15 @@
 import type { EncodedBatch } from './operations';
 
+/** Whether it is known what a client may do. */
+export interface Clearance {
+  readonly isSure: boolean;
+  sure(): Promise<void>;
+}
+
 /**
- * Batches of so many parts that only trying tells what they cost are tried on the document before they are ordered. What a client
- * sends meanwhile waits behind, so that its batches reach the order as they came.
+ * Batches of so many parts that only trying tells what they cost are tried on the document before they are ordered, and those of a
+ * client of whom nobody knows just now what it may do wait for that. What a client sends meanwhile waits behind, so that its batches
+ * reach the order as they came.
  */
 export class Trials {
   readonly #tryOut: (operations: string) => Promise<void>;
@@ -14,10 +21,10 @@ export class Trials {
   }
 
   /** Resolves when the batch may be ordered, rejects when it may not; undefined: now, in this turn. */
-  of(clientId: string, batch: EncodedBatch): Promise<void> | undefined {
+  of(clientId: string, clearance: Clearance, batch: EncodedBatch): Promise<void> | undefined {
     const before = this.#last.get(clientId);
-    if (!before && !batch.isHeavy) return undefined;
-    const trial = this.#after(before, batch);
+    if (!before && !batch.isHeavy && clearance.isSure) return undefined;
+    const trial = this.#after(before, clearance, batch);
     const settled: Promise<void> = trial
       .catch(() => {})
       .finally(() => {
@@ -27,8 +34,13 @@ export class Trials {
     return trial;
   }
 
-  async #after(before: Promise<void> | undefined, { isHeavy, text }: EncodedBatch): Promise<void> {
+  async #after(
+    before: Promise<void> | undefined,
+    clearance: Clearance,
+    { isHeavy, text }: EncodedBatch,
+  ): Promise<void> {
     await before;
     if (isHeavy) await this.#tryOut(text);
+    await clearance.sure();
   }
 }

@@ -21,6 +21,10 @@ export const sessionId = id;
 export const mark = z.strictObject({ seq: sequence, tag });
 export const format = z.enum(['yjs', 'json']);
 export const role = z.enum(['owner', 'editor', 'commenter', 'viewer']);
+/** What a session's link gives to everybody who is let in; `none`: only who was given a role may know of the session. */
+export const linkAccess = z.enum(['none', 'viewer', 'commenter', 'editor']);
+/** Part of keys and log lines: no control characters, no lone surrogates. */
+export const userId = z.string().regex(/^[^\p{C}]{1,256}$/u, 'must be 1 to 256 characters that can be seen');
 export const clientCredentials = z.strictObject({ clientId: id, signature: z.string().max(128) });
 
 /** What a session is to its readers. */
@@ -58,6 +62,7 @@ export const requests = {
     sessionId: id.optional(),
     title: title.optional(),
     format: format.default('yjs'),
+    link: linkAccess.optional().describe('unless given: editor with AUTH_MODE=open, else none'),
   }),
   'session:join': z.strictObject({
     sessionId: id,
@@ -70,6 +75,21 @@ export const requests = {
   }),
   'session:leave': z.strictObject({ sessionId: id }),
   'session:snapshot': z.strictObject({ sessionId: id, seq: sequence, tag, payload }),
+  'role:list': z.strictObject({ sessionId: id }),
+  'role:set': z
+    .strictObject({
+      sessionId: id,
+      userId: userId.optional().describe('whose role is set'),
+      link: z.literal(true).optional().describe('instead of userId: what the link gives is set'),
+      role: z.enum([...role.options, 'none']).describe('none takes it away; a link does not make owners'),
+    })
+    .refine(
+      ({ userId: whose, link, role: given }) =>
+        (whose === undefined) === (link ?? false) && !(link && given === 'owner'),
+      {
+        error: 'must name a userId and a role or none, or link: true and a role or none, but not owner',
+      },
+    ),
   // Parsed with every keystroke and every move of a cursor: compiled, a tenth of the cost.
   'operation:submit': z.compile(
     z.strictObject({
@@ -95,6 +115,11 @@ const wireEntry = z.strictObject({
   operations: z.array(payload),
 });
 const snapshot = z.strictObject({ seq: sequence, tag, payload });
+
+export const accessList = z.strictObject({
+  roles: z.array(z.strictObject({ userId: z.string(), role })).describe('in order of userId'),
+  link: linkAccess.describe('what everybody has who knows the id'),
+});
 
 const placed = z.strictObject({ epoch: z.int(), seq: sequence, duplicate: z.literal(true).optional() });
 const wireError = z.strictObject({
@@ -136,6 +161,8 @@ export const replies = {
   }),
   'session:leave': z.strictObject({}),
   'session:snapshot': z.strictObject({}),
+  'role:list': accessList,
+  'role:set': accessList,
   'operation:submit': placed,
   'operation:catch-up': z.strictObject({
     entries: z.array(wireEntry),
@@ -178,7 +205,8 @@ export const announcements = {
   'session:forked': z.strictObject({ sessionId: id, epoch: z.int(), head: mark }),
   'session:participants': z.strictObject({ sessionId: id, joined: z.array(participant), left: z.array(participant) }),
   'session:renamed': z.strictObject({ sessionId: id, title }),
-  'session:closed': z.strictObject({ sessionId: id, reason: z.enum(['closed', 'moved', 'replaced']) }),
+  'session:role': z.strictObject({ sessionId: id, role }).describe('what the connection may do there from now on'),
+  'session:closed': z.strictObject({ sessionId: id, reason: z.enum(['closed', 'moved', 'replaced', 'forbidden']) }),
   'awareness:update': z.strictObject({ sessionId: id, states: awarenessStates }),
   'server:draining': z.strictObject({ reconnectAfterMs: z.int() }),
 } as const;
@@ -197,6 +225,8 @@ export type Acknowledgement<Name extends RequestName> =
 
 export type Format = z.infer<typeof format>;
 export type Role = z.infer<typeof role>;
+export type LinkAccess = z.infer<typeof linkAccess>;
+export type AccessList = z.infer<typeof accessList>;
 export type SessionInfo = z.infer<typeof sessionInfo>;
 export type Participant = z.infer<typeof participant>;
 export type AwarenessStates = z.infer<typeof awarenessStates>;

@@ -53,6 +53,13 @@ export const SERVICES = {
     purpose: 'what a user may do counts on all instances together.',
     isVitalBetweenInstances: false,
   },
+  roleCache: {
+    flag: 'USE_REDIS_ROLE_CACHE',
+    setting: 'useRedisRoleCache',
+    logName: 'Role Cache',
+    purpose: 'what the store says of roles, for all instances.',
+    isVitalBetweenInstances: false,
+  },
 } as const satisfies Record<string, ServiceRow>;
 
 export type ServiceName = keyof typeof SERVICES;

@@ -85,6 +85,11 @@ export class RedisKeys {
     return `${this.#prefix}throttle:${limiter}:${caller}:${route}`;
   }
 
+  /** String with a time to live: what a user may do in a session, as JSON. */
+  role(sessionId: string, userId: string): string {
+    return `${this.#prefix}role:${sessionId}:${userId}`;
+  }
+
   /** Channel: who may do what has changed. */
   accessChanges(): string {
     return `${this.#prefix}access:changes`;

@@ -1,4 +1,4 @@
-import type { Format, SessionInfo } from '../protocol/schemas';
+import type { Format, LinkAccess, SessionInfo } from '../protocol/schemas';
 
 export interface SessionDraft {
   /** Chosen by the caller, or made by the service. */
@@ -7,6 +7,8 @@ export interface SessionDraft {
   readonly format: Format;
   /** userId. */
   readonly createdBy: string;
+  /** What the link gives. */
+  readonly link: LinkAccess;
 }
 
 /**
@@ -20,8 +22,8 @@ export interface CollaborationService {
   /** Null: there is none, or it was closed. */
   get(sessionId: string): Promise<SessionInfo | null>;
 
-  /** Open sessions in order of id; `next` continues the listing, null at its end. */
-  list(query: { after?: string; limit: number; createdBy?: string }): Promise<{
+  /** Open sessions in order of id, those `userId` was given a role in if it is given; `next` continues the listing, null at its end. */
+  list(query: { after?: string; limit: number; userId?: string }): Promise<{
     sessions: readonly SessionInfo[];
     next: string | null;
   }>;

@@ -30,7 +30,7 @@ export class MemoryCollaborationService implements CollaborationService {
     return record && record.closedAt === undefined ? toInfo(record) : null;
   }
 
-  async list(query: { after?: string; limit: number; createdBy?: string }): Promise<{
+  async list(query: { after?: string; limit: number; userId?: string }): Promise<{
     sessions: readonly SessionInfo[];
     next: string | null;
   }> {
@@ -69,13 +69,14 @@ export class MemoryCollaborationService implements CollaborationService {
 
   async touch(): Promise<void> {}
 
-  #recordOf({ sessionId, title, format, createdBy }: SessionDraft): SessionRecord {
+  #recordOf({ sessionId, title, format, createdBy, link }: SessionDraft): SessionRecord {
     const now = this.#clock.now();
     return {
       sessionId: sessionId ?? randomBytes(SESSION_ID_BYTES).toString('base64url'),
       title: title ?? UNTITLED,
       format,
       createdBy,
+      link,
       createdAt: now,
       updatedAt: now,
     };

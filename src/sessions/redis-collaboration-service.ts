@@ -74,7 +74,7 @@ export class RedisCollaborationService implements CollaborationService {
     return session;
   }
 
-  list(query: { after?: string; limit: number; createdBy?: string }): Promise<{
+  list(query: { after?: string; limit: number; userId?: string }): Promise<{
     sessions: readonly SessionInfo[];
     next: string | null;
   }> {

@@ -11,7 +11,9 @@ export function serveAuth(
   connection.serve('auth:renew', async ({ token }, respond) => {
     const user = await authentication.identify({ ...signIn.shown, token });
     if (user.userId !== signIn.user.userId) throw new FlowError('FORBIDDEN', 'The token is of another user.');
+    const { isAdministrator } = signIn.user;
     signIn.renew(user);
+    if (user.isAdministrator !== isAdministrator) connection.sessions.reviewAccess(connection.connectionId);
     respond(signIn.expiry);
   });
 }

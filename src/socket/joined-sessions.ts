@@ -40,6 +40,11 @@ export class JoinedSessions {
     return this.#ids.has(sessionId) ? this.#openSession(sessionId) : undefined;
   }
 
+  /** Who the connection is may do something else now. */
+  reviewAccess(connectionId: string): void {
+    for (const sessionId of this.#ids) this.get(sessionId)?.reviewAccess(connectionId);
+  }
+
   /** False: it was not joined. */
   leave(sessionId: string, connectionId: string): boolean {
     this.get(sessionId)?.leave(connectionId);

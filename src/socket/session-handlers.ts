@@ -1,4 +1,5 @@
-import type { Authorize } from '../access/access';
+import type { Authorisation } from '../access/authorisation';
+import { REQUEST_ACTIONS } from '../access/permissions';
 import { FlowError } from '../protocol/errors';
 import type { CollaborationService } from '../sessions/collaboration-service';
 import type { OpenSessions } from '../live/open-sessions';
@@ -7,20 +8,21 @@ import type { Connection } from './connection';
 interface SessionServices {
   readonly collaboration: CollaborationService;
   readonly openSessions: OpenSessions;
-  readonly authorize: Authorize;
+  readonly authorisation: Authorisation;
 }
 
 /** session:create, session:join, session:leave, session:snapshot. */
 export function serveSessions(
   connection: Connection,
-  { collaboration, openSessions, authorize }: SessionServices,
+  { collaboration, openSessions, authorisation }: SessionServices,
 ): void {
   const { sessions } = connection;
 
   connection.serve('session:create', async (request, respond) => {
-    const { sessionId, title, format } = request;
+    const { sessionId, title, format, link = authorisation.defaultLink } = request;
     const session = await collaboration.create({
       format,
+      link,
       createdBy: connection.user.userId,
       ...(sessionId === undefined ? {} : { sessionId }),
       ...(title === undefined ? {} : { title }),
@@ -31,14 +33,15 @@ export function serveSessions(
   connection.serve('session:join', (request, respond) =>
     connection.inTurn(async () => {
       const { sessionId } = request;
-      const { user } = connection;
       sessions.demandRoomFor(sessionId);
-      const info = await collaboration.get(sessionId);
-      const role = info && (await authorize(user, info));
-      if (!role) throw new FlowError('SESSION_NOT_FOUND');
+      const { verdict } = await authorisation.admit(connection.user, sessionId, REQUEST_ACTIONS['session:join']);
       const session = await openSessions.acquire(sessionId);
-      const joiner = { connectionId: connection.connectionId, userId: user.userId, isAlive: () => connection.isAlive };
-      await session.join(joiner, request, role, (reply) => {
+      const joiner = {
+        connectionId: connection.connectionId,
+        user: () => connection.user,
+        isAlive: () => connection.isAlive,
+      };
+      await session.join(joiner, request, verdict, (reply) => {
         sessions.add(sessionId);
         connection.answerLong(() => respond(reply));
       });

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'socket.io';
-import type { Authorize, Credentials, User } from '../access/access';
+import type { Credentials, User } from '../access/access';
 import type { Authentication } from '../access/authentication';
+import type { Authorisation } from '../access/authorisation';
 import type { Revocations } from '../access/revocations';
 import type { WebSocketManager } from '../connections/websocket-manager';
 import { isDoneWithin, type Clock } from '../lib/clock';
@@ -23,6 +24,7 @@ import { serveAuth } from './auth-handlers';
 import { serveAwareness } from './awareness-handlers';
 import { Connection } from './connection';
 import { serveOperations } from './operation-handlers';
+import { serveRoles } from './role-handlers';
 import { serveSessions } from './session-handlers';
 import { SignIn } from './sign-in';
 
@@ -48,7 +50,7 @@ interface SocketEdgeOptions {
   readonly openSessions: OpenSessions;
   readonly authentication: Authentication;
   readonly revocations: Revocations;
-  readonly authorize: Authorize;
+  readonly authorisation: Authorisation;
   readonly telemetry: Telemetry;
   readonly log: Logger;
   readonly clock: Clock;
@@ -187,6 +189,7 @@ export class SocketEdge {
     sockets.register(socket.id, user.userId);
     serveAuth(connection, { signIn, authentication });
     serveSessions(connection, this.#options);
+    serveRoles(connection, this.#options);
     serveOperations(connection, limits, sockets);
     serveAwareness(connection);
     socket.on('disconnect', (reason) => {

@@ -1,6 +1,7 @@
 import type { AccessChanges } from './access-changes';
 import type { OperationLog } from './operation-log';
 import type { SessionRecords } from './session-records';
+import type { SessionRoles } from './session-roles';
 import type { Snapshots } from './snapshots';
 
 /** One engine behind the durable ports. Constructing it does no I/O. */
@@ -8,6 +9,7 @@ export interface DocumentStore {
   readonly kind: string;
   readonly operationLog: OperationLog;
   readonly sessionRecords: SessionRecords;
+  readonly sessionRoles: SessionRoles;
   readonly snapshots: Snapshots;
   readonly accessChanges: AccessChanges;
 

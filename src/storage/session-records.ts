@@ -1,4 +1,4 @@
-import type { Format } from '../protocol/schemas';
+import type { Format, LinkAccess } from '../protocol/schemas';
 
 /** The durable record of a collaboration session. */
 export interface SessionRecord {
@@ -7,6 +7,8 @@ export interface SessionRecord {
   readonly format: Format;
   /** userId of the creator. */
   readonly createdBy: string;
+  /** What the link gives; SessionRoles changes it. */
+  readonly link: LinkAccess;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   /** Milliseconds since 1970: created, renamed or closed. */
@@ -17,7 +19,7 @@ export interface SessionRecord {
 
 /** Rejects with STORE_UNAVAILABLE when the engine cannot answer. Writes are on disk before they resolve. */
 export interface SessionRecords {
-  /** False: the id is taken (also by a closed session). */
+  /** The creator is its owner. False: the id is taken (also by a closed session). */
   create(record: SessionRecord): Promise<boolean>;
 
   get(sessionId: string): Promise<SessionRecord | null>;
@@ -28,8 +30,8 @@ export interface SessionRecords {
     change: Partial<Pick<SessionRecord, 'title' | 'updatedAt' | 'closedAt'>>,
   ): Promise<SessionRecord | null>;
 
-  /** Open sessions in order of id, after `after` (exclusive), at most `limit`; of one creator if `createdBy` is given. */
-  list(query: { after?: string; limit: number; createdBy?: string }): Promise<readonly SessionRecord[]>;
+  /** Open sessions in order of id, after `after` (exclusive), at most `limit`; those `userId` was given a role in if it is given. */
+  list(query: { after?: string; limit: number; userId?: string }): Promise<readonly SessionRecord[]>;
 
   /**
    * Makes `record` a session that holds the latest snapshot and the stored entries after it of `sourceId`, tags and all.

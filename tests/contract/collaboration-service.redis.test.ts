@@ -87,7 +87,7 @@ describe.each(REDIS_KINDS)('on Redis (%s)', (kind) => {
 
     afterEach(() => nodes.stop());
 
-    const notes = { sessionId: 'notes', format: 'yjs', createdBy: 'ada' } as const;
+    const notes = { sessionId: 'notes', format: 'yjs', createdBy: 'ada', link: 'none' } as const;
 
     test('HGETALL shows a session from when it is made, as it is now, until it is closed', async () => {
       expect(await nodes.view('notes')).toEqual({});
@@ -96,7 +96,7 @@ describe.each(REDIS_KINDS)('on Redis (%s)', (kind) => {
       await nodes.pass(5);
       const renamed = await nodes.other.rename('notes', 'Better');
       expect(await nodes.view('notes')).toEqual(shown(renamed));
-      const copy = await nodes.one.duplicate('notes', { createdBy: 'bob' });
+      const copy = await nodes.one.duplicate('notes', { createdBy: 'bob', link: 'none' });
       expect(await nodes.view(copy.sessionId)).toEqual(shown(copy));
       await nodes.other.close('notes');
       expect(await nodes.view('notes')).toEqual({});

@@ -68,7 +68,7 @@ export function sessionRecordsContract(openStore: () => Promise<SharedStore>): v
       await records.update('novel', { closedAt: 1_700_000_000_500, updatedAt: 1_700_000_000_500 });
       expect(await other.get('novel')).toMatchObject({ closedAt: 1_700_000_000_500 });
       expect(await listedIds({ limit: 10 })).toEqual([]);
-      expect(await listedIds({ limit: 10, createdBy: 'alice' })).toEqual([]);
+      expect(await listedIds({ limit: 10, userId: 'alice' })).toEqual([]);
       expect(await other.create(sessionRecord('novel'))).toBe(false);
       expect(await storedEntries(store.other, 'novel')).toEqual(entries);
     });
@@ -98,13 +98,13 @@ export function sessionRecordsContract(openStore: () => Promise<SharedStore>): v
       expect(listed).toEqual(ids);
     });
 
-    test('is of one creator when asked', async () => {
+    test('is of one user when asked: of those with a role in it, and so of its creator', async () => {
       const ofAlice = (await records.list({ limit: 100 })).filter(({ createdBy }) => createdBy === 'alice');
-      expect(await records.list({ limit: 100, createdBy: 'alice' })).toEqual(ofAlice);
-      expect(await records.list({ limit: 2, after: '.', createdBy: 'alice' })).toEqual(ofAlice.slice(1, 3));
+      expect(await records.list({ limit: 100, userId: 'alice' })).toEqual(ofAlice);
+      expect(await records.list({ limit: 2, after: '.', userId: 'alice' })).toEqual(ofAlice.slice(1, 3));
       expect(ofAlice).toHaveLength(5);
-      expect(await listedIds({ limit: 100, createdBy: 'nobody' })).toEqual([]);
-      expect(await listedIds({ limit: 100, createdBy: '' })).toEqual([]);
+      expect(await listedIds({ limit: 100, userId: 'nobody' })).toEqual([]);
+      expect(await listedIds({ limit: 100, userId: '' })).toEqual([]);
     });
 
     test('takes creators of any name', async () => {
@@ -112,7 +112,7 @@ export function sessionRecordsContract(openStore: () => Promise<SharedStore>): v
       for (const [index, createdBy] of names.entries())
         await records.create(sessionRecord(`odd-${index}`, { createdBy }));
       for (const [index, createdBy] of names.entries()) {
-        expect(await listedIds({ limit: 10, createdBy })).toEqual([`odd-${index}`]);
+        expect(await listedIds({ limit: 10, userId: createdBy })).toEqual([`odd-${index}`]);
       }
     });
   });
@@ -129,7 +129,7 @@ export function sessionRecordsContract(openStore: () => Promise<SharedStore>): v
       expect(await records.copy('novel', sessionRecord('sequel', { createdBy: 'bob' }))).toBe(true);
 
       expect(await other.get('sequel')).toEqual(sessionRecord('sequel', { createdBy: 'bob' }));
-      expect(await listedIds({ limit: 10, createdBy: 'bob' })).toEqual(['sequel']);
+      expect(await listedIds({ limit: 10, userId: 'bob' })).toEqual(['sequel']);
       expect(await store.other.operationLog.head('sequel')).toEqual({ epoch: 1, ...markOf(nth(entries, -1)) });
       // No entry of the copy is from a later epoch than the copy has seen.
       expect(await storedEntries(store.other, 'sequel')).toEqual(entries.map((entry) => ({ ...entry, epoch: 1 })));

@@ -18,7 +18,7 @@ const testFiles = readdirSync(path.join(ROOT, 'tests'), { recursive: true, encod
   .filter((file) => !path.join(ROOT, 'tests', file).startsWith(__dirname));
 
 test('rules are numbered from 1 within each group, each once', () => {
-  const expected = ['EO', 'ST', 'SV', 'DL', 'CL', 'LM'].flatMap((group) => {
+  const expected = ['EO', 'ST', 'SV', 'DL', 'AC', 'CL', 'LM'].flatMap((group) => {
     const count = rules.filter((id) => id.startsWith(group)).length;
     return Array.from({ length: count }, (_, index) => `${group}${index + 1}`);
   });
@@ -27,7 +27,7 @@ test('rules are numbered from 1 within each group, each once', () => {
 });
 
 test('rules refer only to rules there are', () => {
-  const mentioned = [...spec.matchAll(/\b(?:EO|ST|SV|DL|CL|LM)\d+\b/g)].map(([id]) => id);
+  const mentioned = [...spec.matchAll(/\b(?:EO|ST|SV|DL|AC|CL|LM)\d+\b/g)].map(([id]) => id);
   expect(mentioned.filter((id) => !rules.includes(id))).toEqual([]);
 });
 

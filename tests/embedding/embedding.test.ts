@@ -5,7 +5,9 @@ import express from 'express';
 import request from 'supertest';
 import { FlowClient } from '../../src/client/flow-client';
 import { createFlow, type Flow, type FlowHooks, type FlowOptions } from '../../src/flow';
+import type { Role } from '../../src/protocol/schemas';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
+import { eventually } from '../support/eventually';
 
 /** An application of somebody else's, with a flow inside. */
 interface Application {
@@ -83,6 +85,25 @@ describe('a flow inside an Express application', () => {
     const guest = connect(url, 'secret-guest').session(sessionId);
     await guest.join();
     expect(guest.role).toBe('viewer');
+  });
+
+  test('is told when a rule of its own gives another answer, and so are those who are connected', async () => {
+    const roles = new Map<string, Role>([['eddy', 'editor']]);
+    const hooks: FlowHooks = { authorize: ({ userId }, _session, given) => roles.get(userId) ?? given };
+    const { url, flow } = await startApplication({ hooks });
+    const { sessionId } = await connect(url, 'ada').createSession({ format: 'json', link: 'none' });
+    const eddy = connect(url, 'eddy').session(sessionId);
+    await eddy.join();
+    const heard: Role[] = [];
+    eddy.on('role', (role) => heard.push(role));
+    roles.set('eddy', 'viewer');
+    await flow.accessChanged(sessionId, 'eddy');
+    await eventually('the new role', () => heard.length === 1);
+    expect([heard, eddy.status]).toEqual([['viewer'], { state: 'read-only' }]);
+    roles.delete('eddy');
+    await flow.accessChanged(sessionId, null);
+    await eventually('the end', () => eddy.status.state === 'refused');
+    expect(eddy.status).toMatchObject({ reason: { code: 'FORBIDDEN' }, isReading: false });
   });
 
   test('tells the hooks what was opened and what is saved, and survives a hook that fails', async () => {

@@ -50,6 +50,17 @@ describe.each(['memory', 'lmdb'] as const)('every endpoint, with the %s store', 
     expect(copy.headers['location']).toBe('/api/sessions/copy');
     expect(copy.body).toMatchObject({ session: { sessionId: 'copy', title: 'Better plans', createdBy: 'bob' } });
 
+    const bob = { params: { sessionId, userId: 'bob' }, as: 'ann' };
+    const list = { roles: [{ userId: 'ann', role: 'owner' }], link: 'editor' };
+    expect((await call(server, 'listRoles', { params, as: 'ann' })).body).toEqual(list);
+    expect((await call(server, 'setRole', { ...bob, body: { role: 'viewer' } })).body).toEqual({
+      ...list,
+      roles: [...list.roles, { userId: 'bob', role: 'viewer' }],
+    });
+    expect((await call(server, 'removeRole', bob)).status).toBe(204);
+    const closed = await call(server, 'setLink', { params, as: 'ann', body: { role: 'none' } });
+    expect(closed.body).toEqual({ ...list, link: 'none' });
+
     expect((await call(server, 'listDevices', { as: 'ann' })).body).toEqual({ devices: [] });
     const device = { params: { deviceId: 'phone' }, as: 'ann' };
     expect((await call(server, 'revokeDevice', device)).status).toBe(204);

@@ -37,7 +37,7 @@ async function makeStore(): Promise<void> {
 
 test('[ST11] a new store says its format, and is found again by it', async () => {
   await makeStore();
-  expect(await withTables(({ meta }) => meta.get('format'))).toBe(2);
+  expect(await withTables(({ meta }) => meta.get('format'))).toBe(3);
   const store = lmdbStore(directory);
   await store.start();
   expect(await storedEntries(store, 'novel')).toEqual(chain(5));
@@ -50,7 +50,7 @@ test('[ST11] a store of a newer format is refused with the format needed, and le
   const store = lmdbStore(directory);
   await expect(store.start()).rejects.toMatchObject({
     code: 'STORE_UNAVAILABLE',
-    message: expect.stringMatching(/has format 7.*up to 2.*run a version that knows format 7/),
+    message: expect.stringMatching(/has format 7.*up to 3.*run a version that knows format 7/),
   });
   await expect(store.operationLog.head('novel')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   expect(await withTables(({ meta }) => meta.get('format'))).toBe(7);
@@ -61,6 +61,7 @@ test('[ST11] an older store is migrated by every step that it lacks, once, in on
   const done: string[] = [];
   const steps = ['1 to 2', '2 to 3', '3 to 4'].map((name) => (): void => void done.push(name));
   await withTables(async (tables, transact) => {
+    await transact(() => void tables.meta.put('format', 2));
     await transact(() => bringUpToFormat(tables, steps));
     expect(tables.meta.get('format')).toBe(4);
     await transact(() => bringUpToFormat(tables, steps));
@@ -91,7 +92,31 @@ test('[ST11] entries of format 1, each in a row of its own, are found again in t
   expect(await storedEntries(store, 'novel')).toEqual(histories[0]);
   expect(await storedEntries(store, 'poem')).toEqual(histories[1]);
   await store.stop();
-  expect(await withTables(({ meta, entries }) => [meta.get('format'), entries.getCount()])).toEqual([2, 41]);
+  expect(await withTables(({ meta, entries }) => [meta.get('format'), entries.getCount()])).toEqual([3, 41]);
+});
+
+test('[ST11] a store without roles gets them: who made a session owns it, its link lets everybody edit', async () => {
+  await makeStore();
+  await withTables(({ meta, records, roles }, transact) =>
+    transact(() => {
+      void records.put('novel', ['About novel', 'yjs', 'alice', 1, 2, null] as never);
+      void records.put('old', ['Closed', 'json', 'bob', 3, 4, 5] as never);
+      for (const key of [...roles.getKeys()]) void roles.remove(key);
+      void meta.put('format', 2);
+    }),
+  );
+  const store = lmdbStore(directory);
+  await store.start();
+  const times = { createdAt: 1, updatedAt: 2 };
+  expect(await store.sessionRecords.get('novel')).toEqual(sessionRecord('novel', { link: 'editor', ...times }));
+  expect(await store.sessionRecords.get('old')).toMatchObject({ createdBy: 'bob', closedAt: 5, link: 'editor' });
+  expect(await store.sessionRoles.list('novel')).toEqual({
+    roles: [{ userId: 'alice', role: 'owner' }],
+    link: 'editor',
+  });
+  expect(await store.sessionRecords.list({ limit: 10, userId: 'alice' })).toHaveLength(1);
+  expect(await storedEntries(store, 'novel')).toEqual(chain(5));
+  await store.stop();
 });
 
 test('[ST11] a migration that fails leaves the store in its old format', async () => {
@@ -101,8 +126,8 @@ test('[ST11] a migration that fails leaves the store in its old format', async (
     throw new Error('out of luck');
   };
   await withTables(async (tables, transact) => {
-    await expect(transact(() => bringUpToFormat(tables, [() => {}, halfWay]))).rejects.toThrow('out of luck');
-    expect(tables.meta.get('format')).toBe(2);
+    await expect(transact(() => bringUpToFormat(tables, [() => {}, () => {}, halfWay]))).rejects.toThrow('out of luck');
+    expect(tables.meta.get('format')).toBe(3);
     expect(tables.records.get('novel')).toBeDefined();
   });
 });

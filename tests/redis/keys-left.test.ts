@@ -60,6 +60,7 @@ describe.each(REDIS_KINDS)('on Redis (%s)', (kind) => {
             USE_REDIS_EVENT_ORDERING: 'true',
             USE_REDIS_COLLABORATION: 'true',
             USE_REDIS_WEBSOCKETS: 'true',
+            USE_REDIS_ROLE_CACHE: 'true',
             FLOW_SECRET: 'the same on every instance',
             SESSION_IDLE_MS: '300',
             INSTANCE_ID,

@@ -30,6 +30,7 @@ const ON_REDIS = [
   '✅ [RedisDI] Using Redis Event Ordering Service',
   'ℹ️ [RedisDI] Using in-memory Device Sessions',
   'ℹ️ [RedisDI] Using in-memory Rate Limits',
+  'ℹ️ [RedisDI] Using in-memory Role Cache',
   'Connecting to Redis',
   '✅ Redis connected successfully',
   '[SocketAdapter] Redis adapter configured for Socket.IO',
@@ -40,6 +41,7 @@ const IN_MEMORY = [
   'ℹ️ [RedisDI] Using in-memory Event Ordering Service',
   'ℹ️ [RedisDI] Using in-memory Device Sessions',
   'ℹ️ [RedisDI] Using in-memory Rate Limits',
+  'ℹ️ [RedisDI] Using in-memory Role Cache',
 ];
 
 const FLAGS: Variables = {

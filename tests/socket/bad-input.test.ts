@@ -276,6 +276,8 @@ const good = (): Record<RequestName, Record<string, unknown>> => ({
   },
   'session:leave': { sessionId },
   'session:snapshot': { sessionId, seq: 1, tag: '0123456789abcdef', payload: { text: '' } },
+  'role:list': { sessionId },
+  'role:set': { sessionId, userId: 'ann', role: 'viewer' },
   'operation:submit': { sessionId, clientSeq: 1, operations: ['x'], base: { seq: 1, tag: '0123456789abcdef' } },
   'operation:catch-up': { sessionId, after: GENESIS, limit: 10 },
   'awareness:update': { sessionId, awarenessId: '1', clock: 1, state: { cursor: 1 } },
@@ -311,6 +313,7 @@ const wrongValues: Record<
     sessionId: { wrong: notAnId, isOptional: true },
     title: { wrong: [...notAString, 'x'.repeat(257), 'x'.repeat(1_000_000)], isOptional: true },
     format: { wrong: [...notAString, 'text', 'YJS', '__proto__', 'constructor'], isOptional: true },
+    link: { wrong: [...notAString, 'owner', 'everybody', '__proto__'], isOptional: true },
   },
   'session:join': {
     sessionId: { wrong: notAnId },
@@ -334,6 +337,14 @@ const wrongValues: Record<
     seq: { wrong: notASequence },
     tag: { wrong: notATag },
     payload: { wrong: [] },
+  },
+  'role:list': { sessionId: { wrong: notAnId } },
+  'role:set': {
+    sessionId: { wrong: notAnId },
+    userId: { wrong: [...notAString, '', 'a\nb', '\u0000', '\ud800', 'x'.repeat(257), 'x'.repeat(100_000)] },
+    // Beside a user there is nothing that it may be.
+    link: { wrong: [...notAString, true, false], isOptional: true },
+    role: { wrong: [...notAString, 'admin', 'Owner', '__proto__', 'constructor'] },
   },
   'operation:submit': {
     sessionId: { wrong: notAnId },

@@ -4,6 +4,7 @@ import type { AccessChanges } from '../../src/storage/access-changes';
 import type { DocumentStore } from '../../src/storage/document-store';
 import type { OperationLog, SaveResult, SessionSave } from '../../src/storage/operation-log';
 import type { SessionRecords } from '../../src/storage/session-records';
+import type { SessionRoles } from '../../src/storage/session-roles';
 import type { Snapshots } from '../../src/storage/snapshots';
 
 /** A store that says "saved" at once and commits a while later, as one does that trusts its memory. */
@@ -11,6 +12,7 @@ export class HastyDocumentStore implements DocumentStore {
   readonly kind: string;
   readonly operationLog: OperationLog;
   readonly sessionRecords: SessionRecords;
+  readonly sessionRoles: SessionRoles;
   readonly snapshots: Snapshots;
   readonly accessChanges: AccessChanges;
   readonly #inner: DocumentStore;
@@ -22,6 +24,7 @@ export class HastyDocumentStore implements DocumentStore {
     this.#delayMs = delayMs;
     this.kind = inner.kind;
     this.sessionRecords = inner.sessionRecords;
+    this.sessionRoles = inner.sessionRoles;
     this.snapshots = inner.snapshots;
     this.accessChanges = inner.accessChanges;
     const { operationLog } = inner;
@@ -62,6 +65,7 @@ export class RefusingDocumentStore implements DocumentStore {
   readonly kind: string;
   readonly operationLog: OperationLog;
   readonly sessionRecords: SessionRecords;
+  readonly sessionRoles: SessionRoles;
   readonly snapshots: Snapshots;
   readonly accessChanges: AccessChanges;
   readonly #inner: DocumentStore;
@@ -74,6 +78,7 @@ export class RefusingDocumentStore implements DocumentStore {
     this.#inner = inner;
     this.kind = inner.kind;
     this.sessionRecords = inner.sessionRecords;
+    this.sessionRoles = inner.sessionRoles;
     this.snapshots = inner.snapshots;
     this.accessChanges = inner.accessChanges;
     this.operationLog = {

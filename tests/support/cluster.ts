@@ -18,6 +18,8 @@ interface ClusterOptions {
   readonly seed?: number;
   readonly fates?: HintFates;
   readonly config?: Partial<Config>;
+  /** False: no limit per caller holds, because the test does what no person does. */
+  readonly isLimited?: boolean;
 }
 
 export const AUDIT_INTERVAL_MS = 100;
@@ -34,7 +36,7 @@ export class Cluster {
     this.instances = instances;
   }
 
-  static async start({ size, seed = 1, fates = {}, config = {} }: ClusterOptions): Promise<Cluster> {
+  static async start({ size, seed = 1, fates = {}, config = {}, isLimited = true }: ClusterOptions): Promise<Cluster> {
     const store = new FaultyStore(new MemoryDocumentStore());
     const hotLog = new MemoryEventOrdering({ clock: systemClock, scope: 'shared' });
     const instances: Instance[] = [];
@@ -44,6 +46,7 @@ export class Cluster {
       const server = await startServer({
         store,
         ordering,
+        isLimited,
         config: {
           auditIntervalMs: AUDIT_INTERVAL_MS,
           instanceId: `instance-${index}`,

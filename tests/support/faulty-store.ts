@@ -3,6 +3,7 @@ import type { AccessChanges } from '../../src/storage/access-changes';
 import type { DocumentStore } from '../../src/storage/document-store';
 import type { OperationLog } from '../../src/storage/operation-log';
 import type { SessionRecords } from '../../src/storage/session-records';
+import type { SessionRoles } from '../../src/storage/session-roles';
 import type { Snapshots } from '../../src/storage/snapshots';
 
 /** A store with switches; it counts what they did. Stopping it leaves the real one open, for the server that comes next. */
@@ -10,6 +11,7 @@ export class FaultyStore implements DocumentStore {
   readonly kind: string;
   readonly operationLog: OperationLog;
   readonly sessionRecords: SessionRecords;
+  readonly sessionRoles: SessionRoles;
   readonly snapshots: Snapshots;
   readonly accessChanges: AccessChanges;
   /** While true no save succeeds. */
@@ -25,9 +27,10 @@ export class FaultyStore implements DocumentStore {
 
   constructor(store: DocumentStore) {
     this.#store = store;
-    const { operationLog, sessionRecords, snapshots, accessChanges } = store;
+    const { operationLog, sessionRecords, sessionRoles, snapshots, accessChanges } = store;
     this.kind = store.kind;
     this.sessionRecords = sessionRecords;
+    this.sessionRoles = sessionRoles;
     this.snapshots = snapshots;
     this.accessChanges = accessChanges;
     this.operationLog = {

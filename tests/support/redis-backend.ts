@@ -62,6 +62,12 @@ export class RedisBackend {
     return this.#server.kill();
   }
 
+  /** SIGSTOP: it stands still, and keeps its connections. */
+  signal(signal: NodeJS.Signals): void {
+    const servers = this.#server instanceof RedisCluster ? this.#server.nodes : [this.#server];
+    for (const server of servers) server.signal(signal);
+  }
+
   /** It comes back, empty. */
   launch(): Promise<void> {
     return this.#server.launch();

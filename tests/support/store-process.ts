@@ -19,7 +19,7 @@ interface StoreOptions {
 export interface StoreCall {
   readonly id: number;
   readonly store: number;
-  readonly port?: 'operationLog' | 'sessionRecords' | 'snapshots' | 'accessChanges';
+  readonly port?: 'operationLog' | 'sessionRecords' | 'sessionRoles' | 'snapshots' | 'accessChanges';
   readonly method: string;
   readonly args: readonly unknown[];
   readonly options?: StoreOptions & { readonly durability: 'fsync' | 'buffered' };
@@ -89,6 +89,7 @@ export class StoreProcess {
       kind: 'lmdb',
       operationLog: portOf('operationLog'),
       sessionRecords: portOf('sessionRecords'),
+      sessionRoles: portOf('sessionRoles'),
       snapshots: portOf('snapshots'),
       accessChanges: portOf('accessChanges'),
       start: () => this.#call({ store, method: 'start', args: [] }),

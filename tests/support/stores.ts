@@ -74,6 +74,7 @@ export const sessionRecord = (sessionId: string, fields: Partial<SessionRecord> 
   title: `About ${sessionId}`,
   format: 'yjs',
   createdBy: 'alice',
+  link: 'none',
   createdAt: 1_700_000_000_000,
   updatedAt: 1_700_000_000_000,
   ...fields,

@@ -20,6 +20,7 @@ const ANNOUNCEMENTS: readonly AnnouncementName[] = [
   'session:forked',
   'session:participants',
   'session:renamed',
+  'session:role',
   'session:closed',
   'awareness:update',
   'server:draining',

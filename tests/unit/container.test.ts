@@ -4,7 +4,9 @@ import { settingNames, settings, variableOf } from '../../config/schema';
 import { backendLine, type ServiceName, serviceNames, SERVICES } from '../../src/protocol/services';
 import { MemoryDevices } from '../../src/access/memory-devices';
 import { RedisDevices } from '../../src/access/redis-devices';
-import { openAuthenticate, openAuthorize } from '../../src/access/open-access';
+import { RedisRoleCache } from '../../src/access/redis-role-cache';
+import { MemoryRoleCache } from '../../src/access/memory-role-cache';
+import { openAuthenticate } from '../../src/access/open-access';
 import { createFlowContainer, type Given } from '../../src/container';
 import { MemoryWebSocketManager } from '../../src/connections/memory-websocket-manager';
 import { RedisWebSocketManager } from '../../src/connections/redis-websocket-manager';
@@ -30,7 +32,7 @@ function containerWith(config: Partial<Config>, given: Partial<Given> = {}) {
     httpServer: createServer(),
     socketPath: '/socket.io',
     authenticate: openAuthenticate,
-    authorize: openAuthorize,
+    authorize: undefined,
     onSessionOpened: undefined,
     onSaved: undefined,
     store: undefined,
@@ -86,6 +88,12 @@ const BACKENDS = {
     memory: [MemoryRateLimits],
     redis: [RedisRateLimits],
     lines: ['ℹ️ [RedisDI] Using in-memory Rate Limits', '✅ [RedisDI] Using Redis Rate Limits'],
+  },
+  roleCache: {
+    resolve: ({ roleCache }) => [roleCache],
+    memory: [MemoryRoleCache],
+    redis: [RedisRoleCache],
+    lines: ['ℹ️ [RedisDI] Using in-memory Role Cache', '✅ [RedisDI] Using Redis Role Cache'],
   },
 } as const satisfies Record<ServiceName, Expected>;
 

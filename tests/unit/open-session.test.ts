@@ -1,3 +1,5 @@
+import type { User } from '../../src/access/access';
+import type { Verdict } from '../../src/access/authorisation';
 import { ClientIdentity } from '../../src/access/client-identity';
 import type { WebSocketManager } from '../../src/connections/websocket-manager';
 import { createLogger } from '../../src/lib/logger';
@@ -22,6 +24,14 @@ import { ManualClock, settle } from '../support/manual-clock';
 
 const ID = 's';
 const info: SessionInfo = { sessionId: ID, title: '', format: 'json', createdBy: 'ada', createdAt: 0, updatedAt: 0 };
+const EDITOR: Verdict = { role: 'editor', number: 0 };
+const userOf = (userId: string): User => ({
+  userId,
+  deviceId: null,
+  isAdministrator: false,
+  expiresAt: null,
+  issuedAt: 0,
+});
 const OTHER_TAG = 'f'.repeat(16);
 
 const unneeded = (): never => {
@@ -82,7 +92,7 @@ let services: LiveServices;
 beforeEach(async () => {
   clock = new ManualClock();
   store = new MemoryDocumentStore();
-  await store.sessionRecords.create(info);
+  await store.sessionRecords.create({ ...info, link: 'none' });
   hotLog = new MemoryEventOrdering({ clock, scope: 'shared' });
   wire = new Wire();
   discontinuities = [];
@@ -116,6 +126,12 @@ beforeEach(async () => {
     sockets: wire,
     bus: new MemoryInstanceBus(),
     identity,
+    authorisation: {
+      judge: async () => EDITOR,
+      isOutdated: () => false,
+      isFresh: () => true,
+      demandFresh: async () => {},
+    },
     saver,
     snapshotter: new Snapshotter({
       operationLog,
@@ -408,7 +424,7 @@ describe('[DL3] the audit', () => {
 describe('[DL3] an answer to a submit', () => {
   async function speaker() {
     const { clientId } = await session.admitClient('ada', undefined);
-    return { clientId, userId: 'ada', role: 'editor' } as const;
+    return { clientId, user: userOf('ada'), verdict: EDITOR };
   }
 
   test('waits for the own gate: what came before has to be here first', async () => {
@@ -522,9 +538,9 @@ describe('[ST4] a client that claims to know more than there is', () => {
   /** Resolves with the refusal, or with null when it is in. */
   async function claim(epoch: number): Promise<FlowError | null> {
     const have = { epoch, head: { seq: 5, tag: OTHER_TAG }, saved: GENESIS };
-    const joiner = { connectionId: 'eve', userId: 'eve', isAlive: () => true };
+    const joiner = { connectionId: 'eve', user: () => userOf('eve'), isAlive: () => true };
     try {
-      await session.join(joiner, { sessionId: ID, have }, 'editor', (reply) => replies.push(reply));
+      await session.join(joiner, { sessionId: ID, have }, EDITOR, (reply) => replies.push(reply));
       return null;
     } catch (fault) {
       if (fault instanceof FlowError) return fault;
@@ -563,7 +579,7 @@ describe('[ST4] a client that claims to know more than there is', () => {
     for (let clientSeq = 1; clientSeq <= 600; clientSeq += 1) {
       expect(await claim(Number.MAX_SAFE_INTEGER)).toMatchObject({ code: 'NOT_DELIVERED' });
       const submitted = session.submitAs(
-        { clientId, userId: 'ada', role: 'editor' },
+        { clientId, user: userOf('ada'), verdict: EDITOR },
         { sessionId: ID, clientSeq, operations: ['mine'] },
       );
       expect(await submitted).toMatchObject({ seq: clientSeq });
@@ -598,7 +614,7 @@ describe('coming and going', () => {
     await open();
     const { clientId } = await session.admitClient('ada', undefined);
     await session.submitAs(
-      { clientId, userId: 'ada', role: 'editor' },
+      { clientId, user: userOf('ada'), verdict: EDITOR },
       { sessionId: ID, clientSeq: 1, operations: ['unsaved'] },
     );
     await store.operationLog.openEpoch(ID, 1, 0);

@@ -91,6 +91,7 @@ async function follow(sessionId: string): Promise<SinceSnapshot> {
     title: '',
     format: 'yjs',
     createdBy: 'ada',
+    link: 'none',
     createdAt: 0,
     updatedAt: 0,
   });

@@ -4,12 +4,14 @@ import type { DocumentStore } from '../document-store';
 import type { AccessChanges } from '../access-changes';
 import type { OperationLog } from '../operation-log';
 import type { SessionRecords } from '../session-records';
+import type { SessionRoles } from '../session-roles';
 import type { Snapshots } from '../snapshots';
 import { LmdbAccessChanges } from './lmdb-access-changes';
 import { LmdbEngine, type LmdbEngineOptions } from './lmdb-engine';
 import { LmdbInstanceLeases } from './lmdb-instance-leases';
 import { LmdbOperationLog } from './lmdb-operation-log';
 import { LmdbSessionRecords } from './lmdb-session-records';
+import { LmdbSessionRoles } from './lmdb-session-roles';
 import { LmdbSnapshots } from './lmdb-snapshots';
 
 /** Documents in files of this machine. Several processes may share the directory. */
@@ -17,6 +19,7 @@ export class LmdbDocumentStore implements DocumentStore {
   readonly kind = 'lmdb';
   readonly operationLog: OperationLog;
   readonly sessionRecords: SessionRecords;
+  readonly sessionRoles: SessionRoles;
   readonly snapshots: Snapshots;
   readonly accessChanges: AccessChanges;
   readonly #engine: LmdbEngine;
@@ -25,6 +28,7 @@ export class LmdbDocumentStore implements DocumentStore {
     this.#engine = new LmdbEngine(options);
     this.operationLog = new LmdbOperationLog(this.#engine, options.durability);
     this.sessionRecords = new LmdbSessionRecords(this.#engine);
+    this.sessionRoles = new LmdbSessionRoles(this.#engine);
     this.snapshots = new LmdbSnapshots(this.#engine);
     this.accessChanges = new LmdbAccessChanges(this.#engine);
   }

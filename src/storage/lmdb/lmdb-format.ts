@@ -1,5 +1,6 @@
 import { FlowError } from '../../protocol/errors';
 import { gatherEntries } from './lmdb-format-2';
+import { addRoles } from './lmdb-format-3';
 import type { Tables } from './lmdb-tables';
 
 /** Brings a store from one format to the next, inside the transaction that records it. */
@@ -9,6 +10,8 @@ export type Migration = (tables: Tables) => void;
 const MIGRATIONS: readonly Migration[] = [
   // 2: entries that were saved together share a row.
   gatherEntries,
+  // 3: roles.
+  addRoles,
 ];
 
 export const CURRENT_FORMAT = MIGRATIONS.length + 1;

@@ -1,10 +1,10 @@
-import { hash } from 'node:crypto';
 import { FlowError } from '../../protocol/errors';
 import { isSameMark, type Mark } from '../../protocol/positions';
 import { markBefore, markOf, type Entry } from '../../protocol/entry';
 import type { SessionRecord, SessionRecords } from '../session-records';
 import type { LmdbEngine } from './lmdb-engine';
 import {
+  EVERYONE,
   entriesAfter,
   getHead,
   getRecord,
@@ -12,6 +12,9 @@ import {
   putEntries,
   putHead,
   putRecord,
+  putRole,
+  rolesOf,
+  userKey,
   type Head,
   type Tables,
 } from './lmdb-tables';
@@ -48,16 +51,17 @@ export class LmdbSessionRecords implements SessionRecords {
       const record = getRecord(tables, sessionId);
       if (!record) return null;
       const changed = { ...record, ...change };
-      putListed(tables, changed);
+      putRecord(tables, changed);
+      if (changed.closedAt !== undefined) removeListings(tables, sessionId);
       return changed;
     }, ON_DISK);
   }
 
-  list(query: { after?: string; limit: number; createdBy?: string }): Promise<readonly SessionRecord[]> {
-    const { after = '', limit, createdBy } = query;
-    const owner = createdBy === undefined ? EVERYONE : ownerOf(createdBy);
+  list(query: { after?: string; limit: number; userId?: string }): Promise<readonly SessionRecord[]> {
+    const { after = '', limit, userId } = query;
+    const user = userId === undefined ? EVERYONE : userKey(userId);
     return this.#engine.read((tables) => {
-      const range = { start: [owner, after], end: [owner, AFTER_ALL_IDS], exclusiveStart: true, limit };
+      const range = { start: [user, after], end: [user, AFTER_ALL_IDS], exclusiveStart: true, limit };
       const listed: SessionRecord[] = [];
       for (const [, sessionId] of tables.listings.getKeys(range)) {
         const record = getRecord(tables, sessionId);
@@ -94,24 +98,20 @@ export class LmdbSessionRecords implements SessionRecords {
   }
 }
 
-const EVERYONE = '';
 /** Sorts after every character of a session id. */
 const AFTER_ALL_IDS = '\x7f';
 
-/** User names are of any length and content; keys are not. */
-const ownerOf = (userId: string): string => hash('sha256', userId);
-
 function addSession(tables: Tables, record: SessionRecord, head: Head): void {
-  putHead(tables, record.sessionId, head);
-  putListed(tables, record);
+  const { sessionId, createdBy } = record;
+  putHead(tables, sessionId, head);
+  putRecord(tables, record);
+  putRole(tables, sessionId, createdBy, 'owner');
+  for (const user of [EVERYONE, userKey(createdBy)]) void tables.listings.put([user, sessionId], true);
 }
 
-function putListed(tables: Tables, record: SessionRecord): void {
-  putRecord(tables, record);
-  for (const owner of [EVERYONE, ownerOf(record.createdBy)]) {
-    if (record.closedAt === undefined) void tables.listings.put([owner, record.sessionId], true);
-    else void tables.listings.remove([owner, record.sessionId]);
-  }
+function removeListings(tables: Tables, sessionId: string): void {
+  const users = [...rolesOf(tables, sessionId)].map(([userId]) => userKey(userId));
+  for (const user of [EVERYONE, ...users]) void tables.listings.remove([user, sessionId]);
 }
 
 /** Copies the next piece after `at` and answers where it ends. */

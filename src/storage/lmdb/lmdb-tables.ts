@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto';
 import type { Database, RootDatabase } from 'lmdb';
 import { weightOf, type ClientRow, type Entry } from '../../protocol/entry';
 import { GENESIS, type Mark, type Position } from '../../protocol/positions';
+import type { LinkAccess, Role } from '../../protocol/schemas';
 import type { AccessChange, NumberedChange } from '../access-changes';
 import type { SessionRecord } from '../session-records';
 
@@ -31,10 +33,12 @@ type RecordRow = readonly [
   createdAt: number,
   updatedAt: number,
   closedAt: number | null,
+  link: LinkAccess,
 ];
 /** Bounds of a stretch: what is read of one that nobody wants costs little. */
 const STRETCH_ENTRIES = 64;
 const STRETCH_BYTES = 32_768;
+export type RoleRow = readonly [userId: string, role: Role];
 export type LeaseRow = readonly [text: string, endsAt: number, place: number];
 type AccessChangeRow = readonly [at: number, change: AccessChange];
 type ClientTuple = readonly [clientSeq: number, seq: number, count: number, prevTag: string, tag: string];
@@ -49,8 +53,9 @@ export interface Tables {
   /** `format`, `histories` and `accessChanges` (the last numbers given out). */
   readonly meta: Database<number, string>;
   readonly records: Database<RecordRow, string>;
-  /** Open sessions, once under '' and once under their creator. */
-  readonly listings: Database<true, [owner: string, sessionId: string]>;
+  /** Open sessions, once under '' and once under each user who has a role in them. */
+  readonly listings: Database<true, [user: string, sessionId: string]>;
+  readonly roles: Database<RoleRow, [sessionId: string, user: string]>;
   readonly heads: Database<HeadRow, string>;
   readonly entries: Database<StretchRow, InHistory<number>>;
   readonly clients: Database<ClientTuple, InHistory<string>>;
@@ -67,6 +72,7 @@ export function openTables(root: RootDatabase): Tables {
     meta: root.openDB({ name: 'meta' }),
     records: root.openDB({ name: 'records' }),
     listings: root.openDB({ name: 'listings' }),
+    roles: root.openDB({ name: 'roles' }),
     heads: root.openDB({ name: 'heads' }),
     entries: root.openDB({ name: 'entries' }),
     clients: root.openDB({ name: 'clients' }),
@@ -86,14 +92,31 @@ export interface Head extends Position {
 export function getRecord({ records }: Tables, sessionId: string): SessionRecord | null {
   const row = records.get(sessionId);
   if (!row) return null;
-  const [title, format, createdBy, createdAt, updatedAt, closedAt] = row;
-  return { sessionId, title, format, createdBy, createdAt, updatedAt, ...(closedAt === null ? {} : { closedAt }) };
+  const [title, format, createdBy, createdAt, updatedAt, closedAt, link] = row;
+  const record = { sessionId, title, format, createdBy, link, createdAt, updatedAt };
+  return closedAt === null ? record : { ...record, closedAt };
 }
 
 export function putRecord({ records }: Tables, record: SessionRecord): void {
-  const { sessionId, title, format, createdBy, createdAt, updatedAt, closedAt = null } = record;
-  void records.put(sessionId, [title, format, createdBy, createdAt, updatedAt, closedAt]);
+  const { sessionId, title, format, createdBy, link, createdAt, updatedAt, closedAt = null } = record;
+  void records.put(sessionId, [title, format, createdBy, createdAt, updatedAt, closedAt, link]);
 }
+
+export const EVERYONE = '';
+
+/** A user as part of a key: names are of any length and content, keys are not. */
+export const userKey = (userId: string): string => hash('sha256', userId);
+
+export function putRole({ roles }: Tables, sessionId: string, userId: string, role: Role): void {
+  void roles.put([sessionId, userKey(userId)], [userId, role]);
+}
+
+export function* rolesOf({ roles }: Tables, sessionId: string): Generator<RoleRow> {
+  for (const { value } of roles.getRange({ start: [sessionId], end: [sessionId, AFTER_ALL_HASHES] })) yield value;
+}
+
+/** Sorts after every hex digit. */
+const AFTER_ALL_HASHES = 'g';
 
 export function newHistory({ meta }: Tables): Head {
   const history = (meta.get('histories') ?? 0) + 1;

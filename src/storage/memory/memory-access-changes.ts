@@ -5,6 +5,11 @@ export class MemoryAccessChanges implements AccessChanges {
   #number = 0;
 
   async append(change: AccessChange, at: number): Promise<number> {
+    return this.add(change, at);
+  }
+
+  /** The same in this turn, with what it tells of. */
+  add(change: AccessChange, at: number): number {
     this.#number += 1;
     this.#changes.push({ number: this.#number, at, change });
     return this.#number;

@@ -2,13 +2,17 @@ import { FlowError } from '../../protocol/errors';
 import { GENESIS } from '../../protocol/positions';
 import type { SessionRecord, SessionRecords } from '../session-records';
 import { emptyHistory, indexAfter, type Histories, type History } from './memory-histories';
+import type { Granted } from './memory-session-roles';
 
 export class MemorySessionRecords implements SessionRecords {
-  readonly #records = new Map<string, SessionRecord>();
+  readonly #records: Map<string, SessionRecord>;
+  readonly #granted: Granted;
   readonly #histories: Histories;
 
-  constructor(histories: Histories) {
-    this.#histories = histories;
+  constructor(tables: { records: Map<string, SessionRecord>; granted: Granted; histories: Histories }) {
+    this.#records = tables.records;
+    this.#granted = tables.granted;
+    this.#histories = tables.histories;
   }
 
   async create(record: SessionRecord): Promise<boolean> {
@@ -30,11 +34,11 @@ export class MemorySessionRecords implements SessionRecords {
     return changed;
   }
 
-  async list(query: { after?: string; limit: number; createdBy?: string }): Promise<readonly SessionRecord[]> {
-    const { after = '', limit, createdBy } = query;
+  async list(query: { after?: string; limit: number; userId?: string }): Promise<readonly SessionRecord[]> {
+    const { after = '', limit, userId } = query;
     return [...this.#records.values()]
       .filter((record) => record.closedAt === undefined && record.sessionId > after)
-      .filter((record) => createdBy === undefined || record.createdBy === createdBy)
+      .filter(({ sessionId }) => userId === undefined || this.#granted.get(sessionId)?.has(userId))
       .sort((a, b) => (a.sessionId < b.sessionId ? -1 : 1))
       .slice(0, limit);
   }
@@ -52,6 +56,7 @@ export class MemorySessionRecords implements SessionRecords {
   #add(record: SessionRecord, history: History): boolean {
     if (this.#records.has(record.sessionId)) return false;
     this.#records.set(record.sessionId, { ...record });
+    this.#granted.set(record.sessionId, new Map([[record.createdBy, 'owner']]));
     this.#histories.set(record.sessionId, history);
     return true;
   }

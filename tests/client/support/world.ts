@@ -32,6 +32,7 @@ class WaitingStore {
       kind: inner.kind,
       operationLog: waiting,
       sessionRecords: inner.sessionRecords,
+      sessionRoles: inner.sessionRoles,
       snapshots: inner.snapshots,
       accessChanges: inner.accessChanges,
       start: async () => {},

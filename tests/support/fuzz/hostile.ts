@@ -113,6 +113,8 @@ const SOUND: Readonly<Record<RequestName, object>> = {
   'session:join': { sessionId: 'json', have: { epoch: 1, head: mark, saved: mark }, stateVector: 'AA==' },
   'session:leave': { sessionId: 'json' },
   'session:snapshot': { sessionId: 'json', ...mark, payload: {} },
+  'role:list': { sessionId: 'json' },
+  'role:set': { sessionId: 'json', userId: 'mallory', role: 'owner' },
   'operation:submit': { sessionId: 'json', clientSeq: 1, operations: [{ a: 1 }], base: mark, ref: 1 },
   'operation:catch-up': { sessionId: 'arena', after: mark, limit: 3 },
   'awareness:update': { sessionId: 'arena', awarenessId: '7', clock: 1, state: { cursor: 1 } },

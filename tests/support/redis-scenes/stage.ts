@@ -90,7 +90,14 @@ export class Stage {
     const truth = parts.keptIn ?? new MemoryDocumentStore();
     const trace = new Trace();
     const ledger = new SavedLedger((seq) => truth.operationLog.tagAt(SESSION, seq), trace);
-    const about = { format: 'json', title: SESSION, createdBy: 'nobody', createdAt: 1, updatedAt: 1 } as const;
+    const about = {
+      format: 'json',
+      title: SESSION,
+      createdBy: 'nobody',
+      link: 'editor',
+      createdAt: 1,
+      updatedAt: 1,
+    } as const;
     await truth.sessionRecords.create({ sessionId: SESSION, ...about });
     const build = async (index: number, name: string, config: Partial<Config> = {}): Promise<Place> => {
       const store = new FaultyStore(parts.store?.(truth) ?? truth);

@@ -6,7 +6,10 @@ import type { EventOrdering } from '../../../src/ordering/event-ordering';
 import type { DocumentStore } from '../../../src/storage/document-store';
 import { MemoryDocumentStore } from '../../../src/storage/memory/memory-document-store';
 import type { Histories } from '../../../src/storage/memory/memory-histories';
+import { MemoryAccessChanges } from '../../../src/storage/memory/memory-access-changes';
 import { MemorySessionRecords } from '../../../src/storage/memory/memory-session-records';
+import { MemorySessionRoles, type Granted } from '../../../src/storage/memory/memory-session-roles';
+import type { SessionRecord } from '../../../src/storage/session-records';
 import { MemorySnapshots } from '../../../src/storage/memory/memory-snapshots';
 import type { OperationLog } from '../../../src/storage/operation-log';
 import { loadChanged, type SourceChange } from './changed-source';
@@ -82,9 +85,14 @@ export const otherLog = (methods: (real: OperationLog) => Partial<OperationLog>)
 /** A store in memory whose operation log is another class over the same tables. */
 export const storeWith = (makeLog: (histories: Histories) => OperationLog) => (): Partial<Parts> => {
   const histories: Histories = new Map();
+  const records = new Map<string, SessionRecord>();
+  const granted: Granted = new Map();
+  const accessChanges = new MemoryAccessChanges();
   const keptIn: DocumentStore = {
     ...withLog(new MemoryDocumentStore(), makeLog(histories)),
-    sessionRecords: new MemorySessionRecords(histories),
+    sessionRecords: new MemorySessionRecords({ records, granted, histories }),
+    sessionRoles: new MemorySessionRoles({ records, granted, accessChanges }),
+    accessChanges,
     snapshots: new MemorySnapshots(histories),
   };
   return { keptIn };
@@ -109,6 +117,7 @@ const withLog = (real: DocumentStore, operationLog: OperationLog): DocumentStore
   kind: real.kind,
   operationLog,
   sessionRecords: real.sessionRecords,
+  sessionRoles: real.sessionRoles,
   snapshots: real.snapshots,
   accessChanges: real.accessChanges,
   start: () => real.start(),

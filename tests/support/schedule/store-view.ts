@@ -3,6 +3,7 @@ import type { AccessChanges } from '../../../src/storage/access-changes';
 import type { DocumentStore } from '../../../src/storage/document-store';
 import type { OperationLog, SaveResult, SessionSave } from '../../../src/storage/operation-log';
 import type { SessionRecords } from '../../../src/storage/session-records';
+import type { SessionRoles } from '../../../src/storage/session-roles';
 import type { Snapshots } from '../../../src/storage/snapshots';
 import type { Dice } from './dice';
 import type { Freezer } from './freezer';
@@ -92,13 +93,18 @@ export function storeView(options: ViewOptions): DocumentStore {
     clientRow: (sessionId, clientId) => ask(() => store.operationLog.clientRow(sessionId, clientId)),
     prune: (sessionId, seq, before) => ask(() => store.operationLog.prune(sessionId, seq, before)),
   };
-  const { sessionRecords, snapshots, accessChanges } = store;
+  const { sessionRecords, sessionRoles, snapshots, accessChanges } = store;
   const records: SessionRecords = {
     create: (record) => ask(() => sessionRecords.create(record)),
     get: (sessionId) => ask(() => sessionRecords.get(sessionId)),
     update: (sessionId, change) => ask(() => sessionRecords.update(sessionId, change)),
     list: (query) => ask(() => sessionRecords.list(query)),
     copy: (sourceId, record) => ask(() => sessionRecords.copy(sourceId, record)),
+  };
+  const roles: SessionRoles = {
+    of: (...args) => ask(() => sessionRoles.of(...args)),
+    list: (sessionId) => ask(() => sessionRoles.list(sessionId)),
+    set: (...args) => ask(() => sessionRoles.set(...args)),
   };
   const kept: Snapshots = {
     latest: (sessionId) => ask(() => snapshots.latest(sessionId)),
@@ -114,6 +120,7 @@ export function storeView(options: ViewOptions): DocumentStore {
     kind: store.kind,
     operationLog,
     sessionRecords: records,
+    sessionRoles: roles,
     snapshots: kept,
     accessChanges: changes,
     // All instances share one; it outlives them.

@@ -136,7 +136,8 @@ export class World {
     await this.truth.start();
     for (const { sessionId, format } of this.sessions) {
       const at = systemClock.now();
-      const record = { sessionId, format, title: sessionId, createdBy: 'nobody', createdAt: at, updatedAt: at };
+      const made = { createdBy: 'nobody', link: 'editor', createdAt: at, updatedAt: at } as const;
+      const record = { sessionId, format, title: sessionId, ...made };
       await this.truth.sessionRecords.create(record);
     }
     const running = this.plan.mode === 'process' ? this.slots.slice(0, 1) : this.slots;

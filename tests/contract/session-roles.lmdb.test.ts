@@ -1,0 +1,6 @@
+import { lmdbStoreOfTwoProcesses } from '../support/stores';
+import { sessionRolesContract } from './session-roles.contract';
+
+describe('SessionRoles on lmdb', () => {
+  sessionRolesContract(lmdbStoreOfTwoProcesses());
+});

@@ -1,0 +1,6 @@
+import { sharedMemoryStore } from '../support/stores';
+import { sessionRolesContract } from './session-roles.contract';
+
+describe('SessionRoles on memory', () => {
+  sessionRolesContract(sharedMemoryStore);
+});
