@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import express from 'express';
 import type { Config } from '../config/load-config';
-import { createFlow, type FlowOptions, type StopReport } from './flow';
+import { assembleFlow, type FlowOptions, type StopReport } from './flow';
 import { sendRefusal } from './http/outgoing';
 import { endStalled, httpLimits } from './lib/http-limits';
 import { listen, type Listening } from './lib/listen';
@@ -28,7 +28,7 @@ export function createApp(
   web.disable('x-powered-by');
   const httpServer = createServer(httpLimits(config.handshakeTimeoutMs), web);
   endStalled(httpServer, config.handshakeTimeoutMs);
-  const flow = createFlow({ ...options, httpServer, config, log });
+  const flow = assembleFlow(config, { ...options, httpServer, log });
   web.use(secureHeaders);
   web.use(flow.router);
   web.use((_request, response) => sendRefusal(response, new FlowError('BAD_REQUEST', 'There is nothing here.'), 404));
