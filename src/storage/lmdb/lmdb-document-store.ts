@@ -39,6 +39,10 @@ export class LmdbDocumentStore implements DocumentStore {
     return this.#engine.place();
   }
 
+  trouble(): string | null {
+    return this.#engine.trouble();
+  }
+
   start(): Promise<void> {
     return this.#engine.start();
   }
