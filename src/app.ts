@@ -1,13 +1,14 @@
 import { createServer } from 'node:http';
 import express from 'express';
 import type { Config } from '../config/load-config';
-import { assembleFlow, type FlowOptions, type StopReport } from './flow';
+import { assembleFlow, type FlowOptions } from './flow';
 import { sendRefusal } from './http/outgoing';
 import { endStalled, httpLimits } from './lib/http-limits';
 import { listen, type Listening } from './lib/listen';
 import { createLogger, type Logger } from './lib/logger';
 import { secureHeaders } from './lib/secure-headers';
 import { faultCode } from './lib/system-faults';
+import type { StopReport } from './live/open-sessions';
 import { FlowError } from './protocol/errors';
 
 /** The stand-alone server: an Express app and an HTTP server of its own around one flow. */

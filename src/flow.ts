@@ -19,12 +19,6 @@ import { backendLine, serviceNames } from './protocol/services';
 import type { DocumentStore } from './storage/document-store';
 import { version } from '../package.json';
 
-export type { Config } from '../config/load-config';
-export type { Authenticate, Authorize, Credentials, Identity, User } from './access/access';
-export type { StopReport } from './live/open-sessions';
-export type { DocumentStore } from './storage/document-store';
-export { FlowError } from './protocol/errors';
-
 /** Where an application takes part. */
 export interface FlowHooks {
   /** Who somebody is. Default: AUTH_MODE. */
