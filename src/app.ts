@@ -32,6 +32,8 @@ export function createApp(
   const flow = assembleFlow(config, { ...options, httpServer, log });
   web.use(secureHeaders);
   web.use(flow.router);
+  // Relative, because a proxy may show this server under a path.
+  web.get('/', (_request, response) => response.redirect('docs'));
   web.use((_request, response) => sendRefusal(response, new FlowError('BAD_REQUEST', 'There is nothing here.'), 404));
   let listening: Listening | undefined;
 

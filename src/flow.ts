@@ -139,6 +139,7 @@ export function assembleFlow(config: Config, options: Omit<FlowOptions, 'config'
       httpLimits: config,
       trustProxy: config.trustProxy,
       maxBatchBytes: config.maxBatchBytes,
+      maxInFlightBatches: config.maxInFlightBatches,
     }),
     async start() {
       logBackends(config, log);
