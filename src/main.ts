@@ -71,8 +71,9 @@ function run(config: Config, log: Logger): void {
   );
 }
 
+/** One line that says what to do; where in the program it happened helps only those who look for a fault of ours. */
 function sayWhy(fault: unknown, log: Logger): void {
-  log.fatal({ err: fault }, 'starting failed');
+  log.debug({ err: fault }, 'starting failed');
   process.stderr.write(`Flow Backend cannot start. ${explain(fault)}\n`);
 }
 
