@@ -6,6 +6,7 @@ import type { OperationLog } from '../operation-log';
 import type { SessionRecords } from '../session-records';
 import type { Snapshots } from '../snapshots';
 import { LmdbAccessChanges } from './lmdb-access-changes';
+import { sweepCopies } from './lmdb-copies';
 import { LmdbEngine, type LmdbEngineOptions } from './lmdb-engine';
 import { LmdbInstanceLeases } from './lmdb-instance-leases';
 import { LmdbOperationLog } from './lmdb-operation-log';
@@ -43,8 +44,10 @@ export class LmdbDocumentStore implements DocumentStore {
     return this.#engine.trouble();
   }
 
-  start(): Promise<void> {
-    return this.#engine.start();
+  async start(): Promise<void> {
+    await this.#engine.start();
+    // The engine tells of a failure; the next start tries again.
+    await sweepCopies(this.#engine).catch(() => {});
   }
 
   stop(): Promise<void> {
