@@ -145,8 +145,8 @@ test('[EO10] more appends of one user under way in a session than the bound are 
     expect(first.body).toMatchObject({ error: { code: 'BUSY', action: 'wait', retryAfterMs: expect.any(Number) } });
     appends.push(append('bob'));
     release();
-    const statuses = (await Promise.all(appends)).map(({ status }) => status).sort();
-    expect(statuses).toEqual([200, 200, 200, 503]);
+    const statuses = (await Promise.all(appends)).map(({ status }) => status);
+    expect([200, 503].map((status) => statuses.filter((found) => found === status).length)).toEqual([3, 1]);
     expect((await append('ada')).status).toBe(200);
   } finally {
     await server.stop();
