@@ -87,7 +87,7 @@ describe('settings from a program', () => {
     [{ allowedOrigins: 'https://a.example' }, "allowedOrigins: must be a list of texts; it is 'https://a.example'"],
     [{ authMode: 'jwt' }, 'authMode: jwt needs either authJwtSecret or authJwksUrl, and not both'],
     [{ redisPassword: 7 }, 'redisPassword: must be a text'],
-    [{ SAVE_INTERVAL_MS: 20 }, 'SAVE_INTERVAL_MS: there is no such setting; there are saveIntervalMs, saveStallMs'],
+    [{ FLOW_SECRET: 'x' }, 'FLOW_SECRET: there is no such setting; there are flowSecret'],
     [{ backends: {} }, 'backends: there is no such setting; README.md of Flow Backend lists them'],
   ])('%j is at fault', (values, fault) => {
     expect(faultsOf(values)).toEqual([fault]);
