@@ -10,7 +10,15 @@ import {
 } from '../src/protocol/services';
 import { contradictions } from './contradictions';
 import { redisSettingsOf, type RedisSettings } from './redis-settings';
-import { type SettingName, type Settings, secretSettings, settingNames, settings, variableOf } from './schema';
+import {
+  type SettingName,
+  type Settings,
+  secretSettings,
+  settingNames,
+  settingOf,
+  settings,
+  variableOf,
+} from './schema';
 
 /** The variables a configuration is read from: `process.env`, or a test's own. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -32,9 +40,11 @@ export const CONFIG_FAULT_EXIT_CODE = 78;
 
 const REDIS_FLAG_PREFIX = 'USE_REDIS_';
 /** Enough of a wrong value to recognise it. */
-const SHOWN_VALUE_CHARS = 60;
+export const SHOWN_VALUE_CHARS = 60;
+/** Names of variables in a message. */
+const VARIABLE = /\b[A-Z]+(?:_[A-Z]+)+\b/g;
 
-/** Everything that is wrong with the environment; each fault begins with the variable's name. */
+/** Everything that is wrong with the settings; each fault begins with the name of one. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly faults: readonly string[];
@@ -45,19 +55,46 @@ export class ConfigError extends Error {
   }
 }
 
+/** Settings as somebody gave them. */
+export interface GivenSettings {
+  /** As environment variables have them. */
+  readonly texts: Partial<Readonly<Record<SettingName, string>>>;
+  /** What a setting is called there. */
+  readonly nameOf: (name: SettingName) => string;
+  /** What was given, for people. */
+  readonly shown: (name: SettingName) => string;
+  /** What is wrong with a value that is allowed as a text. */
+  readonly faultOfKind?: (name: SettingName, read: unknown) => string | undefined;
+  /** Faults of what is given and no setting. */
+  readonly strangers: readonly string[];
+}
+
 /** Reads the configuration, or throws one ConfigError with every fault there is. */
 export function loadConfig(env: Environment): Config {
-  const texts = textsOf(env);
-  const issues = settings.safeParse(texts).error?.issues ?? [];
-  const faulty = new Set(issues.map(({ path }) => String(path[0])));
+  return judge({
+    texts: textsOf(env),
+    nameOf: variableOf,
+    shown: (name) => JSON.stringify(env[variableOf(name)]?.slice(0, SHOWN_VALUE_CHARS)),
+    strangers: unknownFlags(env),
+  });
+}
+
+/** The one judge of all settings, wherever they come from. */
+export function judge(given: GivenSettings): Config {
+  const { texts, nameOf } = given;
+  const faulty = faultyOf(given);
   // What is at fault counts as unset from here on, so that the rest is still judged as a whole.
-  const read = settings.parse(Object.fromEntries(Object.entries(texts).filter(([name]) => !faulty.has(name))));
+  const sound = settingNames.filter((name) => texts[name] !== undefined && !faulty.has(name));
+  const read = settings.parse(Object.fromEntries(sound.map((name) => [name, texts[name]])));
   const faults = [
-    ...issues.map(({ path, message }) => faultOf(env, String(path[0]), message)),
+    ...[...faulty].map(([name, message]) => {
+      const what = `${nameOf(name)}: ${message}`;
+      return secretSettings.has(name) ? what : `${what}; it is ${given.shown(name)}`;
+    }),
     ...contradictions
       .filter(({ between, holds }) => !between.some((name) => faulty.has(name)) && holds(read))
-      .map(({ between, message }) => `${variableOf(between[0])}: ${message}`),
-    ...unknownFlags(env),
+      .map(({ between, message }) => `${nameOf(between[0])}: ${inWordsOf(given, message)}`),
+    ...given.strangers,
   ];
   if (faults.length > 0) throw new ConfigError(faults);
 
@@ -70,6 +107,26 @@ export function loadConfig(env: Environment): Config {
     backends: configured,
     configured,
   };
+}
+
+/** A message that names variables, with the names they have there. */
+function inWordsOf({ nameOf }: GivenSettings, message: string): string {
+  return message.replace(VARIABLE, (variable) => {
+    const name = settingOf(variable);
+    return name ? nameOf(name) : variable;
+  });
+}
+
+/** What is wrong with single settings. */
+function faultyOf({ texts, faultOfKind }: GivenSettings): ReadonlyMap<SettingName, string> {
+  const faulty = new Map<SettingName, string>();
+  for (const name of settingNames) {
+    if (texts[name] === undefined) continue;
+    const { data, error } = settings.shape[name].safeParse(texts[name]);
+    const message = error ? error.issues[0]?.message : faultOfKind?.(name, data);
+    if (message !== undefined) faulty.set(name, message);
+  }
+  return faulty;
 }
 
 /** What a flag means is in `backends`. */
@@ -95,12 +152,6 @@ function unknownFlags(env: Environment): string[] {
   return Object.keys(env)
     .filter((name) => name.startsWith(REDIS_FLAG_PREFIX) && !known.includes(name))
     .map((name) => `${name}: there is no such flag; there are ${known.join(', ')}`);
-}
-
-function faultOf(env: Environment, name: string, message: string): string {
-  const variable = variableOf(name);
-  if (secretSettings.has(name)) return `${variable}: ${message}`;
-  return `${variable}: ${message}; it is ${JSON.stringify(env[variable]?.slice(0, SHOWN_VALUE_CHARS))}`;
 }
 
 function makeInstanceId(): string {

@@ -16,6 +16,9 @@ const MIN_JWT_SECRET_BYTES = 32;
 /** Ten years. */
 const MAX_SECONDS = 315_360_000;
 
+/** An environment variable that is empty counts as unset; who gives an empty text in a program is told. */
+const text = z.string().min(1, { error: 'must not be empty' });
+
 const jwksUrl = z
   .string()
   .refine((text) => URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol), {
@@ -145,8 +148,7 @@ export const settings = z.object({
   logLevel: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info').describe(
     'Least severe level that is logged.',
   ),
-  debug: z
-    .string()
+  debug: text
     .optional()
     .describe('redis:* logs each command and connection event of Redis by name and time, whatever LOG_LEVEL says.'),
 
@@ -157,8 +159,8 @@ export const settings = z.object({
     .describe('Address of Redis with everything in it; wins over host, port, user, password and database.'),
   redisHost: hostName.optional().describe('Host of Redis. Unset: localhost.'),
   redisPort: integer(6_379, 1, MAX_PORT).describe('Port of Redis.'),
-  redisUsername: z.string().optional().describe('User of Redis (ACL). Unset: the default user.'),
-  redisPassword: z.string().optional().describe('Password of Redis. Unset: none.'),
+  redisUsername: text.optional().describe('User of Redis (ACL). Unset: the default user.'),
+  redisPassword: text.optional().describe('Password of Redis. Unset: none.'),
   redisDb: integer(0, 0, 1_000).describe('Number of the database. A cluster has only 0.'),
   redisTls: flag(false).describe('Encrypts the connection to Redis; rediss:// says so too.'),
   redisTlsCa: fileText(/-----BEGIN CERTIFICATE-----/, 'must be the path of a file with certificates (PEM)')
@@ -170,8 +172,8 @@ export const settings = z.object({
   redisSentinels: hostPorts.describe(
     'Sentinels that know where the master is, as host:port,host:port; instead of REDIS_HOST.',
   ),
-  redisSentinelName: z.string().min(1).optional().describe('What the sentinels call the master.'),
-  redisSentinelPassword: z.string().optional().describe('Password of the sentinels themselves. Unset: none.'),
+  redisSentinelName: text.optional().describe('What the sentinels call the master.'),
+  redisSentinelPassword: text.optional().describe('Password of the sentinels themselves. Unset: none.'),
   redisProtocol: choice(['3', '2'], '3').describe('RESP version; 2 for old proxies.'),
   redisKeyPrefix: z
     .string()
@@ -197,8 +199,7 @@ export const settings = z.object({
   documentStore: choice(['lmdb', 'memory'], 'lmdb').describe(
     'Where documents are kept. lmdb: files on this machine. memory: nowhere, gone with the process.',
   ),
-  documentDir: z
-    .string()
+  documentDir: text
     .transform((path) => resolve(path))
     .prefault('./data')
     .describe('Directory of the lmdb store. Must not be on a network file system.'),
@@ -269,8 +270,8 @@ export const settings = z.object({
     .describe(
       'AUTH_MODE=jwt: tokens are signed with the keys published there (RS256, ES256, EdDSA); instead of a secret.',
     ),
-  authIssuer: z.string().optional().describe('Who must have issued a token (`iss`). Unset: anybody who can sign it.'),
-  authAudience: z.string().optional().describe('Whom a token must be for (`aud`). Unset: it does not matter.'),
+  authIssuer: text.optional().describe('Who must have issued a token (`iss`). Unset: anybody who can sign it.'),
+  authAudience: text.optional().describe('Whom a token must be for (`aud`). Unset: it does not matter.'),
   authMaxTokenSeconds: integer(2_592_000, 60, MAX_SECONDS).describe(
     'A token that lives longer is refused. A device that was revoked stays out for as long.',
   ),
@@ -317,6 +318,10 @@ export const secretSettings: ReadonlySet<string> = new Set<SettingName>([
 
 /** The variable of a setting: `saveIntervalMs` is read from `SAVE_INTERVAL_MS`. */
 export const variableOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+
+/** The setting that is read from a variable. */
+export const settingOf = (variable: string): SettingName | undefined =>
+  settingNames.find((name) => variableOf(name) === variable);
 
 function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;

@@ -64,7 +64,7 @@ const SEPARATE: readonly Layer[] = ['port', 'edge'];
 const BACKEND_FILE = /^(?:memory|redis|lmdb|postgres|piscina)-/;
 
 /** Files that exist to pass on what others define. */
-const PUBLIC_ENTRIES = ['src/client/index.ts', 'src/flow.ts'];
+const PUBLIC_ENTRIES = ['src/client/index.ts', 'src/index.ts'];
 
 /** Every breach under `root`, as lines that begin with file and line. */
 export function checkDirections(root: string): string[] {
@@ -116,7 +116,8 @@ function placeOf(file: string): Place {
 function layerOf(file: string, folder: string): Layer {
   if (file.startsWith('config/')) return 'config';
   if (file === 'src/main.ts' || file === 'src/doctor.ts') return 'entry';
-  if (file === 'src/container.ts') return 'container';
+  // Both name implementations: the one to choose among them, the other for those who bring their own choice.
+  if (file === 'src/container.ts' || file === 'src/index.ts') return 'container';
   if (folder === 'src') return 'app';
   const room = file.split('/')[1];
   switch (room) {

@@ -1,4 +1,4 @@
-// Does what a new user does: `npm start` on a free port, wait until /health answers 200, stop it with SIGTERM.
+// Does what a new user does: `npm start` on a free port, wait until /health answers 200, press Ctrl+C.
 // Passes if the server then ends by itself with 0.
 
 const { spawn } = require('node:child_process');
@@ -27,9 +27,9 @@ async function main() {
   try {
     const exited = once(npm, 'exit');
     await healthy(`http://localhost:${port}/health`, npm);
-    npm.kill('SIGTERM');
+    interrupt(npm.pid);
     const [code, signal] = await Promise.race([exited, delay(STOP_DEADLINE_MS, ['no exit', null], { ref: false })]);
-    if (code !== 0) throw new Error(`after SIGTERM: exit code ${code}, signal ${signal}`);
+    if (code !== 0) throw new Error(`after Ctrl+C: exit code ${code}, signal ${signal}`);
     if (await answers(`http://localhost:${port}/health`)) throw new Error('npm has ended, but the server goes on');
   } finally {
     killGroup(npm.pid);
@@ -61,6 +61,12 @@ async function freePort() {
   server.close();
   await once(server, 'close');
   return port;
+}
+
+/** As a terminal does: everyone in the group is told, and npm passes it on besides. @param {number | undefined} pid */
+function interrupt(pid) {
+  if (pid === undefined) throw new Error('npm has no process id');
+  process.kill(-pid, 'SIGINT');
 }
 
 /** What is left of the group this script started, if anything. @param {number | undefined} pid */

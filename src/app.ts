@@ -1,13 +1,15 @@
 import { createServer } from 'node:http';
+import { constants } from 'node:os';
 import express from 'express';
 import type { Config } from '../config/load-config';
-import { createFlow, type FlowOptions, type StopReport } from './flow';
+import { assembleFlow, type FlowOptions } from './flow';
 import { sendRefusal } from './http/outgoing';
 import { endStalled, httpLimits } from './lib/http-limits';
 import { listen, type Listening } from './lib/listen';
 import { createLogger, type Logger } from './lib/logger';
 import { secureHeaders } from './lib/secure-headers';
-import { faultCode } from './lib/system-faults';
+import { faultCode, rootOf } from './lib/system-faults';
+import type { StopReport } from './live/open-sessions';
 import { FlowError } from './protocol/errors';
 
 /** The stand-alone server: an Express app and an HTTP server of its own around one flow. */
@@ -28,11 +30,14 @@ export function createApp(
   web.disable('x-powered-by');
   const httpServer = createServer(httpLimits(config.handshakeTimeoutMs), web);
   endStalled(httpServer, config.handshakeTimeoutMs);
-  const flow = createFlow({ ...options, httpServer, config, log });
+  const flow = assembleFlow(config, { ...options, httpServer, log });
   web.use(secureHeaders);
   web.use(flow.router);
+  // Relative, because a proxy may show this server under a path.
+  web.get('/', (_request, response) => response.redirect('docs'));
   web.use((_request, response) => sendRefusal(response, new FlowError('BAD_REQUEST', 'There is nothing here.'), 404));
   let listening: Listening | undefined;
+  let hasStarted = false;
 
   function letGo(): void {
     listening?.stop();
@@ -52,14 +57,15 @@ export function createApp(
         await flow.start();
       } catch (fault) {
         letGo();
-        throw fault;
+        throw directoryFault(fault) ?? fault;
       }
+      hasStarted = true;
       log.info({ addresses: listening.addresses, port: listening.port }, `Flow Backend listens on ${this.url}`);
     },
     async stop() {
       const report = await flow.stop();
       letGo();
-      log.info({ ...report }, 'stopped');
+      if (hasStarted) log.info({ ...report }, 'stopped');
       return report;
     },
     get url() {
@@ -81,4 +87,31 @@ const LISTEN_REMEDIES: Readonly<Record<string, string>> = {
 function listenFault(cause: unknown, { host, port }: Config): Error {
   const remedy = LISTEN_REMEDIES[faultCode(cause)];
   return new Error(`Cannot listen on port ${port} of ${host}.${remedy ? ` ${remedy}` : ''}`, { cause });
+}
+
+const NO_DIRECTORY = 'Set DOCUMENT_DIR to a directory: it is the path of something else, or below it.';
+const NOT_WRITABLE = 'Set DOCUMENT_DIR to a directory that this user may write, or let the user write there.';
+const NO_ROOM = 'Make room on the disk, or set DOCUMENT_DIR to a directory on another one.';
+
+/** What to do about a directory where documents cannot be kept. The store engine says some codes as numbers. */
+const DIRECTORY_REMEDIES: Readonly<Record<string, string>> = {
+  EEXIST: NO_DIRECTORY,
+  ENOTDIR: NO_DIRECTORY,
+  ENOENT: 'Set DOCUMENT_DIR to where a directory can be made.',
+  EACCES: NOT_WRITABLE,
+  EPERM: NOT_WRITABLE,
+  EROFS: NOT_WRITABLE,
+  [constants.errno.EACCES]: NOT_WRITABLE,
+  [constants.errno.EPERM]: NOT_WRITABLE,
+  [constants.errno.EROFS]: NOT_WRITABLE,
+  ENOSPC: NO_ROOM,
+  EDQUOT: NO_ROOM,
+  [constants.errno.ENOSPC]: NO_ROOM,
+  [constants.errno.EDQUOT]: NO_ROOM,
+};
+
+/** Null: it is about something else. */
+function directoryFault(cause: unknown): Error | null {
+  const remedy = DIRECTORY_REMEDIES[faultCode(rootOf(cause))];
+  return remedy === undefined ? null : new Error(remedy, { cause });
 }

@@ -1,6 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Router } from 'express';
-import { loadConfig, type Config } from '../config/load-config';
+import type { Config } from '../config/load-config';
+import { configOf, type SettingValues } from '../config/setting-values';
 import type { Authenticate, Authorize } from './access/access';
 import { createFlowContainer, originRulesOf } from './container';
 import { createHttpRouter } from './http/router';
@@ -17,12 +18,6 @@ import { backendLine, serviceNames } from './protocol/services';
 import type { DocumentStore } from './storage/document-store';
 import { version } from '../package.json';
 
-export type { Config } from '../config/load-config';
-export type { Authenticate, Authorize, Credentials, Identity, User } from './access/access';
-export type { StopReport } from './live/open-sessions';
-export type { DocumentStore } from './storage/document-store';
-export { FlowError } from './protocol/errors';
-
 /** Where an application takes part. */
 export interface FlowHooks {
   /** Who somebody is. Default: AUTH_MODE. */
@@ -38,8 +33,8 @@ export interface FlowHooks {
 export interface FlowOptions {
   /** The server that carries the WebSocket. It stays the caller's: flow neither listens on it nor closes it. */
   readonly httpServer: HttpServer;
-  /** Settings that differ from the defaults of `.env.development`. */
-  readonly config?: Partial<Config>;
+  /** Settings that differ from the defaults of `.env.development`, where they are explained: `saveIntervalMs` is SAVE_INTERVAL_MS there. */
+  readonly config?: SettingValues;
   readonly hooks?: FlowHooks;
   /** A document store of one's own; flow starts and stops it. */
   readonly store?: DocumentStore;
@@ -70,8 +65,15 @@ type Phase = 'starting' | 'ready' | 'draining';
 /** Share of the stop deadline that saving may take; the rest is for letting go. */
 const DRAIN_SHARE = 0.7;
 
-export function createFlow(options: FlowOptions): Flow {
-  const config: Config = { ...loadConfig({}), ...options.config };
+/** Throws a ConfigError that names every fault of the settings. */
+export function createFlow({ config = {}, ...options }: FlowOptions): Flow {
+  // Where a hook says who somebody is, AUTH_MODE lets nobody in.
+  const given = options.hooks?.authenticate ? { ...config, allowOpenAuth: true } : config;
+  return assembleFlow(configOf(given), options);
+}
+
+/** The same with a configuration that was read already. */
+export function assembleFlow(config: Config, options: Omit<FlowOptions, 'config'>): Flow {
   const clock = options.clock ?? systemClock;
   const log = options.log ?? silentLogger;
   const hooks = options.hooks ?? {};
@@ -139,6 +141,7 @@ export function createFlow(options: FlowOptions): Flow {
       httpLimits: config,
       trustProxy: config.trustProxy,
       maxBatchBytes: config.maxBatchBytes,
+      maxInFlightBatches: config.maxInFlightBatches,
     }),
     async start() {
       logBackends(config, log);

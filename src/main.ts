@@ -8,12 +8,19 @@ import { explain } from './lib/system-faults';
 
 /** The deadline is kept by every step; this is for a step that blocks the event loop or forgets it. */
 const DEADLINE_GRACE_MS = 1_000;
+/**
+ * Signals that come within this time of the first are the same one. A terminal sends Ctrl+C to everyone in the foreground, systemd a stop to
+ * everyone in the service, and npm, being one of them, passes on what it got: nobody has lost patience, two have told us. Who has
+ * presses again later than this.
+ */
+const SAME_SIGNAL_MS = 1_000;
 /** Enough of a wrong command line to recognise it. */
 const SHOWN_ARGUMENTS = 8;
 
 function run(config: Config, log: Logger): void {
   const app = createApp(config, { log });
   let isStopping = false;
+  let signalledAt: number | undefined;
 
   /** Ends the process by letting go of everything; it exits by itself with the code set here. */
   function stop(exitCode: number): void {
@@ -37,7 +44,10 @@ function run(config: Config, log: Logger): void {
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      if (isStopping) endAtOnce(signal);
+      const now = systemClock.monotonic();
+      signalledAt ??= now;
+      if (now - signalledAt >= SAME_SIGNAL_MS) endAtOnce(signal);
+      if (isStopping) return;
       log.info({ signal }, 'stopping');
       stop(0);
     });
@@ -61,8 +71,9 @@ function run(config: Config, log: Logger): void {
   );
 }
 
+/** One line that says what to do; where in the program it happened helps only those who look for a fault of ours. */
 function sayWhy(fault: unknown, log: Logger): void {
-  log.fatal({ err: fault }, 'starting failed');
+  log.debug({ err: fault }, 'starting failed');
   process.stderr.write(`Flow Backend cannot start. ${explain(fault)}\n`);
 }
 

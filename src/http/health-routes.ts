@@ -51,10 +51,11 @@ function storeHealth({ store, saver, olderStores }: HttpServices, reasons: reado
   const { unsavedSessions, oldestUnsavedMs, failure } = saver.status();
   const older = olderStores?.size ?? 0;
   const isStalled = reasons.some(({ code }) => code === 'saving-stalled');
+  const isFailing = failure !== undefined || reasons.some(({ code }) => code === 'store-missing');
   return {
     kind: store.kind,
     durability: store.operationLog.durability,
-    status: isStalled ? 'stalled' : failure !== undefined ? 'failing' : older > 0 ? 'older' : 'ok',
+    status: isStalled ? 'stalled' : isFailing ? 'failing' : older > 0 ? 'older' : 'ok',
     olderThanHotLog: older,
     unsavedSessions: unsavedSessions.length,
     oldestUnsavedMs,

@@ -63,4 +63,5 @@ export interface HttpServices extends LimitingServices {
   readonly saveStallMs: number;
   readonly originRules: OriginRules;
   readonly maxBatchBytes: number;
+  readonly maxInFlightBatches: number;
 }

@@ -38,7 +38,7 @@ const isEndpointName = (name: string): name is EndpointName => Object.hasOwn(end
 
 const ERRORS_EXPLAINED = [
   'Every refusal is `{ error: { code, message, action, … } }`; programs obey `action`.',
-  'A path that does not exist answers BAD_REQUEST with 404, a method it does not have BAD_REQUEST with 405.',
+  'A path that does not exist answers BAD_REQUEST with 404 (inside an application: only below /api), a method it does not have BAD_REQUEST with 405.',
   '',
   '| code | meaning | status | action |',
   '| --- | --- | --- | --- |',

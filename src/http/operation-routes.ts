@@ -1,3 +1,4 @@
+import { BatchesUnderWay } from '../live/batches-under-way';
 import { toWireEntry } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
 import { serveSession } from './admission';
@@ -9,6 +10,7 @@ import type { Route } from './serve';
 /** Writing to a session from a server, and reading what was written. */
 export function operationRoutes(services: HttpServices): Route[] {
   const { openSessions, authorisation } = services;
+  const underWay = new BatchesUnderWay(services.maxInFlightBatches);
 
   return [
     serveSession(authorisation, endpoints.appendOperations, async ({ params: { sessionId }, body, user, verdict }) => {
@@ -19,11 +21,14 @@ export function operationRoutes(services: HttpServices): Route[] {
           'clientSeq: without a client one is issued, and its first operation is number 1.',
         );
       }
-      const session = await openSessions.acquire(sessionId);
-      const { clientId, signature } = await session.admitClient(user.userId, credentials);
-      const batch = { sessionId, clientSeq, operations, ...(base ? { base } : {}) };
-      const placed = await session.submitAs({ clientId, user, verdict }, batch);
-      return { kind: 'json', value: { ...placed, client: { clientId, signature } } };
+      // Not per client: who shows none is a new one each time.
+      return underWay.run(`${sessionId} ${user.userId}`, async () => {
+        const session = await openSessions.acquire(sessionId);
+        const { clientId, signature } = await session.admitClient(user.userId, credentials);
+        const batch = { sessionId, clientSeq, operations, ...(base ? { base } : {}) };
+        const placed = await session.submitAs({ clientId, user, verdict }, batch);
+        return { kind: 'json', value: { ...placed, client: { clientId, signature } } };
+      });
     }),
 
     serveSession(authorisation, endpoints.readHistory, async ({ params: { sessionId }, query: { after, limit } }) => {

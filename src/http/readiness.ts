@@ -1,10 +1,10 @@
 import type { HttpServices } from './http-services';
 import type { Reason } from './schemas';
 
-type Watched = Pick<HttpServices, 'phase' | 'guard' | 'saver' | 'openSessions' | 'saveStallMs' | 'redis'>;
+type Watched = Pick<HttpServices, 'phase' | 'guard' | 'store' | 'saver' | 'openSessions' | 'saveStallMs' | 'redis'>;
 
 /** Everything that speaks against sending traffic here; empty: ready. */
-export function reasonsAgainst({ phase, guard, saver, openSessions, saveStallMs, redis }: Watched): Reason[] {
+export function reasonsAgainst({ phase, guard, store, saver, openSessions, saveStallMs, redis }: Watched): Reason[] {
   const reasons: Reason[] = [];
   switch (phase()) {
     case 'starting':
@@ -16,6 +16,8 @@ export function reasonsAgainst({ phase, guard, saver, openSessions, saveStallMs,
     case 'ready':
   }
   if (guard.reason !== null) reasons.push({ code: 'another-instance', message: guard.reason });
+  const trouble = store.trouble?.() ?? null;
+  if (trouble !== null) reasons.push({ code: 'store-missing', message: trouble });
   const { unsavedSessions, oldestUnsavedMs, failure } = saver.status();
   if (oldestUnsavedMs > saveStallMs) {
     reasons.push({

@@ -101,6 +101,7 @@ const reason = z.discriminatedUnion('code', [
   z.strictObject({ code: z.literal('starting'), message: z.string() }),
   z.strictObject({ code: z.literal('another-instance'), message: z.string() }),
   z.strictObject({ code: z.literal('draining'), message: z.string() }),
+  z.strictObject({ code: z.literal('store-missing'), message: z.string() }),
   z.strictObject({
     code: z.literal('saving-stalled'),
     message: z.string(),

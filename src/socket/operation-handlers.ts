@@ -1,10 +1,7 @@
-import { FlowError } from '../protocol/errors';
 import type { WebSocketManager } from '../connections/websocket-manager';
+import { BatchesUnderWay } from '../live/batches-under-way';
 import { announcements, type Acknowledgement } from '../protocol/schemas';
 import type { Connection, Handler } from './connection';
-
-/** How long a client waits that has too many batches in flight: about one round trip and a flush. */
-const IN_FLIGHT_RETRY_MS = 50;
 
 /** Where the answer to a submit goes, also of one that is otherwise malformed. */
 const addressOf = announcements['operation:answer'].pick({ sessionId: true, ref: true }).strip();
@@ -15,7 +12,7 @@ export function serveOperations(
   limits: { maxInFlightBatches: number },
   sockets: Pick<WebSocketManager, 'membersHere' | 'toConnectionHere'>,
 ): void {
-  let inFlight = 0;
+  const underWay = new BatchesUnderWay(limits.maxInFlightBatches);
 
   /** Who is in the room hears of an accepted batch by the batch itself; everything else is told. */
   function tell(body: unknown, answer: Acknowledgement<'operation:submit'>): void {
@@ -30,17 +27,8 @@ export function serveOperations(
   // No await before the session has the batch: batches of one connection reach the order as they came.
   const submit: Handler<'operation:submit'> = async (request, respond) => {
     const session = connection.joined(request.sessionId);
-    if (inFlight >= limits.maxInFlightBatches) {
-      throw new FlowError('BUSY', `At most ${limits.maxInFlightBatches} batches may be in flight.`, {
-        retryAfterMs: IN_FLIGHT_RETRY_MS,
-      });
-    }
-    inFlight += 1;
-    try {
-      respond(await session.submit(connection.connectionId, request));
-    } finally {
-      inFlight -= 1;
-    }
+    const { connectionId } = connection;
+    respond(await underWay.run(connectionId, () => session.submit(connectionId, request)));
   };
   connection.serve('operation:submit', submit, tell);
 

@@ -13,6 +13,9 @@ export interface DocumentStore {
   readonly snapshots: Snapshots;
   readonly accessChanges: AccessChanges;
 
+  /** Why nothing can be stored, where that shows without trying: its files were taken away, say. Null: as far as can be seen, it can. Asked often. */
+  trouble?(): string | null;
+
   /** Opens or makes the store, migrating an older format once; rejects with what is needed when it is newer (ST11). */
   start(): Promise<void>;
 

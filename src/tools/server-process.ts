@@ -33,15 +33,17 @@ interface LaunchOptions {
   readonly cwd: string;
   /** A program and its arguments. */
   readonly command: readonly string[];
+  /** It leads a process group of its own, and signals go to all of it, as a terminal sends them. */
+  readonly isGroup?: boolean;
 }
 
 /** Enough to see why a server did not start or stop. */
 const MAX_LINES = 2_000;
 const MAIN = join(__dirname, '../main.js');
 
-export async function launch({ command, cwd, env }: LaunchOptions): Promise<LaunchedProcess> {
+export async function launch({ command, cwd, env, isGroup = false }: LaunchOptions): Promise<LaunchedProcess> {
   const [program = process.execPath, ...args] = command;
-  const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: isGroup });
   const lines: string[] = [];
   const listeners = new Set<(line: string) => void>();
   for (const stream of [child.stdout, child.stderr]) {
@@ -59,7 +61,9 @@ export async function launch({ command, cwd, env }: LaunchOptions): Promise<Laun
   await once(child, 'spawn');
   const { pid } = child;
   if (pid === undefined) throw new Error(`${program} has no process id.`);
-  const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
+  const send = (signal: NodeJS.Signals): void => {
+    if (child.exitCode === null && child.signalCode === null) process.kill(isGroup ? -pid : pid, signal);
+  };
   return {
     pid,
     lines,
@@ -78,11 +82,9 @@ export async function launch({ command, cwd, env }: LaunchOptions): Promise<Laun
           reject(new Error(`The process ended with ${code ?? signal} without ${pattern}:\n${lines.join('\n')}`));
         });
       }),
-    signal(signal) {
-      if (isRunning()) child.kill(signal);
-    },
+    signal: send,
     end(signal) {
-      if (isRunning()) child.kill(signal);
+      send(signal);
       return ended;
     },
   };

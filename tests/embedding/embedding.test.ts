@@ -156,4 +156,17 @@ describe('a flow inside an Express application', () => {
     expect((await request(httpServer).get('/')).text).toBe('the application');
     expect((await request(httpServer).get('/collab/health/ready')).status).toBe(503);
   });
+
+  test('does not begin with settings at fault, and names all of them', () => {
+    const create = (config: object, hooks: FlowHooks = {}) => createFlow({ httpServer: createServer(), config, hooks });
+    expect(() => create({ saveIntervalMs: 'soon', documentdir: 'x', documentStore: 'postgres' })).toThrow(
+      expect.objectContaining({
+        name: 'ConfigError',
+        message: expect.stringMatching(/documentStore: .*\n.*saveIntervalMs: .*\n.*documentdir: /),
+      }),
+    );
+    expect(() => create({ nodeEnv: 'production' })).toThrow(/authMode: open lets everyone in/);
+    // Who says itself who somebody is lets in whom it wants.
+    create({ nodeEnv: 'production' }, { authenticate: () => null });
+  });
 });

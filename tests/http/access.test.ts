@@ -192,14 +192,27 @@ describe('methods, paths and origins', () => {
     expect((await request(server.url).options('/health')).status).toBe(204);
   });
 
-  test.each(['/api', '/api/', '/api/nothing', '/api/sessions/there/nothing'])(
-    '%s answers 404 in JSON',
-    async (path) => {
-      const response = await request(server.url).get(path);
-      expect([response.status, errorOf(response).code]).toEqual([404, 'BAD_REQUEST']);
-      expect(response.headers).not.toHaveProperty('x-powered-by');
-    },
-  );
+  test.each([
+    '/api',
+    '/api/',
+    '/api/nothing',
+    '/api/sessions/there/nothing',
+    '/nothing',
+    '/health/nothing',
+    '/docs/a.css',
+  ])('%s answers 404 in JSON', async (path) => {
+    const response = await request(server.url).get(path);
+    expect([response.status, errorOf(response).code]).toEqual([404, 'BAD_REQUEST']);
+    expect(response.headers).toMatchObject({ 'x-content-type-options': 'nosniff' });
+    expect(response.headers).not.toHaveProperty('x-powered-by');
+  });
+
+  test('/ leads to /docs, and takes nothing', async () => {
+    const response = await request(server.url).get('/').redirects(1);
+    expect([response.status, response.type]).toEqual([200, 'text/html']);
+    expect(response.redirects).toEqual([`${server.url}/docs`]);
+    expect((await request(server.url).post('/')).status).toBe(404);
+  });
 
   test('a page of an allowed origin may ask and read', async () => {
     const origin = 'http://localhost:5173';
@@ -245,6 +258,9 @@ test('in an application it answers under its path and leaves the others alone', 
     const created = await request(url).post('/flow/api/sessions').send({ sessionId: 'a' });
     expect(created.headers['location']).toBe('/flow/api/sessions/a');
     expect((await request(url).get('/flow/openapi.json')).body).toMatchObject({ servers: [{ url: '/flow' }] });
+    // Express' own answer, since this application has none.
+    for (const path of ['/', '/flow', '/flow/nothing'])
+      expect((await request(url).get(path)).text).toContain(`Cannot GET ${path}`);
     const own = await request(url).get('/api/own');
     expect(own.body).toEqual({ own: true });
     expect(own.headers).not.toHaveProperty('x-content-type-options');

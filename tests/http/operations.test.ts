@@ -1,5 +1,8 @@
+import { systemClock } from '../../src/lib/clock';
+import { MemoryEventOrdering } from '../../src/ordering/memory-event-ordering';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
 import { eventually } from '../support/eventually';
+import { LossyOrdering } from '../support/lossy-ordering';
 import { startServer, type TestServer } from '../support/server';
 import { call, createSession, expectRefusal } from './support';
 
@@ -127,6 +130,27 @@ describe('operations', () => {
       operations: [4],
     });
   });
+});
+
+test('[EO10] more appends of one user under way in a session than the bound are BUSY, those below it and others go through', async () => {
+  const ordering = new LossyOrdering(new MemoryEventOrdering({ clock: systemClock }), Math.random);
+  const server = await startServer({ ordering, config: { maxInFlightBatches: 2 } });
+  try {
+    const params = { sessionId: await createSession(server, { format: 'json' }) };
+    const append = (as: string) =>
+      call(server, 'appendOperations', { params, as, body: { clientSeq: 1, operations: [as] } });
+    const release = ordering.holdAppends();
+    const appends = ['ada', 'ada', 'ada'].map(append);
+    const first = await Promise.race(appends);
+    expect(first.body).toMatchObject({ error: { code: 'BUSY', action: 'wait', retryAfterMs: expect.any(Number) } });
+    appends.push(append('bob'));
+    release();
+    const statuses = (await Promise.all(appends)).map(({ status }) => status);
+    expect([200, 503].map((status) => statuses.filter((found) => found === status).length)).toEqual([3, 1]);
+    expect((await append('ada')).status).toBe(200);
+  } finally {
+    await server.stop();
+  }
 });
 
 describe('a duplicate', () => {

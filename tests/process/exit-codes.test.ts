@@ -15,9 +15,11 @@ const HERE = { HOST: '127.0.0.1', PORT: '0' };
 const start = (env: Variables): Promise<Ended & { output: string }> =>
   processes.run(SERVER, [], { env: { ...HERE, ...env } });
 
-/** The line for people: stack traces are for the log. */
-const reasonIn = (output: string): string | undefined =>
-  output.split('\n').find((line) => line.startsWith('Flow Backend cannot start. '));
+/** The line for people; nothing buries it. */
+const reasonIn = (output: string): string | undefined => {
+  expect(output).not.toMatch(/"stack"|"level":60|"msg":"stopped"/);
+  return output.split('\n').find((line) => line.startsWith('Flow Backend cannot start. '));
+};
 
 describe('a configuration at fault', () => {
   test('is told as a whole, by variable, with what is allowed, and the exit code is 78', async () => {
@@ -80,6 +82,10 @@ describe('an address that cannot be had', () => {
         `Cannot listen on port ${port} of 127.0.0.1. Another program has it: stop that one, or set PORT.`,
       );
       expect(code).toBe(1);
+      // Nothing of a start that failed at once is worth a line.
+      expect(output.split('\n')).toHaveLength(1);
+      const { output: details } = await start({ PORT: String(port), LOG_LEVEL: 'debug' });
+      expect(details).toMatch(/"level":20,.*"stack":.*"msg":"starting failed"/);
     } finally {
       other.close();
       await once(other, 'close');
@@ -97,19 +103,24 @@ describe('an address that cannot be had', () => {
 });
 
 describe('a document store that cannot be opened is named with the reason, and the exit code is 1', () => {
-  /** The exit code, and what comes after the name of the store. */
+  /** The exit code, and what comes before and after the name of the store. */
   const refusalOf = ({ code, output }: Ended & { output: string }, path: string) => {
-    const [, reason] = (reasonIn(output) ?? output).split(
-      `Flow Backend cannot start. The document store ${join(path, 'documents.mdb')} cannot be opened. `,
-    );
-    return { code, reason: reason ?? output };
+    const name = `The document store ${join(path, 'documents.mdb')} cannot be opened. `;
+    const [remedy, reason] = (reasonIn(output) ?? output).replace('Flow Backend cannot start. ', '').split(name);
+    return { code, remedy, reason: reason ?? output };
   };
-  const refused = (reason: RegExp): object => ({ code: 1, reason: expect.stringMatching(reason) });
+  const refused = (reason: RegExp, remedy = /^$/): object => ({
+    code: 1,
+    remedy: expect.stringMatching(remedy),
+    reason: expect.stringMatching(reason),
+  });
 
   test('DOCUMENT_DIR is a file', async () => {
     const file = join(await processes.directory(), 'file');
     await writeFile(file, 'not a directory');
-    expect(refusalOf(await start({ DOCUMENT_DIR: file }), file)).toEqual(refused(/^EEXIST: file already exists/));
+    expect(refusalOf(await start({ DOCUMENT_DIR: file }), file)).toEqual(
+      refused(/^EEXIST: file already exists/, /^Set DOCUMENT_DIR to a directory: /),
+    );
     expect(await readFile(file, 'utf8')).toBe('not a directory');
   });
 
@@ -117,12 +128,16 @@ describe('a document store that cannot be opened is named with the reason, and t
     const file = join(await processes.directory(), 'file');
     await writeFile(file, 'not a directory');
     const below = join(file, 'data');
-    expect(refusalOf(await start({ DOCUMENT_DIR: below }), below)).toEqual(refused(/^ENOTDIR: not a directory/));
+    expect(refusalOf(await start({ DOCUMENT_DIR: below }), below)).toEqual(
+      refused(/^ENOTDIR: not a directory/, /^Set DOCUMENT_DIR to a directory: /),
+    );
   });
 
   test('DOCUMENT_DIR is where nothing can be made', async () => {
     const nowhere = '/proc/flow/data';
-    expect(refusalOf(await start({ DOCUMENT_DIR: nowhere }), nowhere)).toEqual(refused(/^ENOENT/));
+    expect(refusalOf(await start({ DOCUMENT_DIR: nowhere }), nowhere)).toEqual(
+      refused(/^ENOENT/, /^Set DOCUMENT_DIR to where a directory can be made/),
+    );
   });
 
   test('DOCUMENT_DIR may not be written', async () => {
@@ -134,7 +149,9 @@ describe('a document store that cannot be opened is named with the reason, and t
     });
     const ended = await launched.ended;
     const output = launched.lines.join('\n');
-    expect(refusalOf({ ...ended, output }, directory)).toEqual(refused(/^Permission denied/));
+    expect(refusalOf({ ...ended, output }, directory)).toEqual(
+      refused(/^Permission denied/, /^Set DOCUMENT_DIR .* may write/),
+    );
   });
 
   test.each<[string, (file: string) => Promise<void>, RegExp]>([

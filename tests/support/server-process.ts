@@ -86,9 +86,9 @@ export class Processes {
 
   async launch(
     command: readonly string[],
-    { env = {}, cwd }: { env?: Variables; cwd?: string } = {},
+    { env = {}, cwd, isGroup = false }: { env?: Variables; cwd?: string; isGroup?: boolean } = {},
   ): Promise<LaunchedProcess> {
-    const launched = await launch({ command, env: { PATH, ...env }, cwd: cwd ?? (await this.directory()) });
+    const launched = await launch({ command, env: { PATH, ...env }, cwd: cwd ?? (await this.directory()), isGroup });
     this.#processes.push(launched);
     return launched;
   }

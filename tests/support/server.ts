@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { loadConfig, type Config } from '../../config/load-config';
 import { UNLIMITED } from '../../config/unlimited';
 import { createApp, type App } from '../../src/app';
-import type { FlowHooks, StopReport } from '../../src/flow';
+import type { FlowHooks } from '../../src/flow';
 import type { EventOrdering } from '../../src/ordering/event-ordering';
 import { silentLogger, type Logger } from '../../src/lib/logger';
+import type { StopReport } from '../../src/live/open-sessions';
 import type { DocumentStore } from '../../src/storage/document-store';
 import { WireClient, type WireClientOptions } from './wire-client';
 

@@ -7,6 +7,7 @@ import type { SessionRecords } from '../session-records';
 import type { SessionRoles } from '../session-roles';
 import type { Snapshots } from '../snapshots';
 import { LmdbAccessChanges } from './lmdb-access-changes';
+import { sweepCopies } from './lmdb-copies';
 import { LmdbEngine, type LmdbEngineOptions } from './lmdb-engine';
 import { LmdbInstanceLeases } from './lmdb-instance-leases';
 import { LmdbOperationLog } from './lmdb-operation-log';
@@ -43,8 +44,14 @@ export class LmdbDocumentStore implements DocumentStore {
     return this.#engine.place();
   }
 
-  start(): Promise<void> {
-    return this.#engine.start();
+  trouble(): string | null {
+    return this.#engine.trouble();
+  }
+
+  async start(): Promise<void> {
+    await this.#engine.start();
+    // The engine tells of a failure; the next start tries again.
+    await sweepCopies(this.#engine).catch(() => {});
   }
 
   stop(): Promise<void> {

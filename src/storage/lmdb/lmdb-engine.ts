@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
@@ -59,6 +59,9 @@ export class LmdbEngine {
   readonly #options: LmdbEngineOptions;
   readonly #path: string;
   #isRunning = false;
+  /** Device and number of the file that is open; null before there is one. */
+  #file: string | null = null;
+  #isMissed = false;
   #opened: Opened | null = null;
   #closing: Promise<void> | null = null;
   readonly #waiting: Job[] = [];
@@ -86,6 +89,7 @@ export class LmdbEngine {
       // Damage that is met inside a transaction is reported as a fault of the transaction.
       tables.meta.get('format');
       await root.childTransaction(() => bringUpToFormat(tables));
+      this.#file = fileAt(this.#path);
       // The file's name is in its directory, and a loss of power could take that away too.
       await syncToDisk(this.#options.directory, 'r');
       this.#isRunning = true;
@@ -100,13 +104,27 @@ export class LmdbEngine {
     this.#isRunning = false;
     await this.#draining;
     await this.#close();
+    this.#file = null;
     if (this.#options.durability === 'buffered') await syncToDisk(this.#path, 'r+');
   }
 
   /** Whatever the file is called, and in whatever container. */
   async place(): Promise<string> {
-    const { dev, ino } = await stat(this.#path);
-    return `${thisMachine()} ${dev}:${ino}`;
+    if (this.#file === null) throw notOpen();
+    return `${thisMachine()} ${this.#file}`;
+  }
+
+  /**
+   * Why nothing may be stored, or null. A file that was deleted takes whatever is written to it until it is closed, and then nothing of it is
+   * left: looking at the path is the only way to know.
+   */
+  trouble(): string | null {
+    const isMissed = this.#file !== null && fileAt(this.#path) !== this.#file;
+    const { log } = this.#options;
+    if (isMissed && !this.#isMissed) log.error({ file: this.#path, remedy: MISSED_REMEDY }, `the ${MISSED}`);
+    if (!isMissed && this.#isMissed) log.info({ file: this.#path }, 'the file of the document store is back');
+    this.#isMissed = isMissed;
+    return isMissed ? `The ${MISSED}. ${MISSED_REMEDY}` : null;
   }
 
   /** Asks one consistent snapshot, as new as any process has committed. */
@@ -114,12 +132,12 @@ export class LmdbEngine {
     if (!this.#isRunning) throw notOpen();
     while (this.#closing) await this.#closing;
     try {
-      const { root, tables } = this.#opened ?? this.#open();
+      const { root, tables } = this.#opened ?? this.#reopen();
       root.resetReadTxn();
       return ask(tables);
     } catch (cause) {
       if (cause instanceof FlowError) throw cause;
-      if (!this.#draining) this.#discard();
+      if (!this.#draining && !this.#isMissed) this.#discard();
       throw await toStoreFault(cause);
     }
   }
@@ -157,7 +175,8 @@ export class LmdbEngine {
     let running: Job | undefined;
     try {
       while (this.#closing) await this.#closing;
-      const { root, tables } = this.#opened ?? this.#open();
+      const { root, tables } = this.#opened ?? this.#reopen();
+      this.#demandFile();
       await root.childTransaction(() => {
         checkFormat(tables);
         while (jobs.length < MAX_JOBS) {
@@ -168,11 +187,14 @@ export class LmdbEngine {
         }
         running = undefined;
       });
+      // Before anybody is told: what went into a file that is gone is not stored.
+      this.#demandFile();
       const isSynced = this.#options.durability === 'fsync';
       if (!isSynced && jobs.some(({ isOnDisk }) => isOnDisk)) await syncToDisk(this.#path, 'r+');
       for (const settle of settlements) settle();
     } catch (cause) {
-      this.#discard();
+      // The last that has the documents, if their file is gone.
+      if (!this.#isMissed) this.#discard();
       const fault = await toStoreFault(cause);
       this.#options.log.warn({ err: fault, jobs: jobs.length }, 'a transaction of the document store failed');
       // A job that failed by itself must not take the others along: they have their own transaction next.
@@ -197,6 +219,17 @@ export class LmdbEngine {
     return this.#opened;
   }
 
+  /** Never makes a store anew where there was one. */
+  #reopen(): Opened {
+    this.#demandFile();
+    return this.#open();
+  }
+
+  #demandFile(): void {
+    const trouble = this.trouble();
+    if (trouble !== null) throw new FlowError('STORE_UNAVAILABLE', trouble, { retryAfterMs: RETRY_AFTER_MS });
+  }
+
   async #close(): Promise<void> {
     this.#discard();
     await this.#closing;
@@ -214,6 +247,21 @@ export class LmdbEngine {
     this.#closing = opened.root.close().then(closed, closed);
   }
 }
+
+/** Null: there is none, or it cannot be seen. */
+function fileAt(path: string): string | null {
+  try {
+    const { dev, ino } = statSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return null;
+  }
+}
+
+const MISSED = 'file of the document store was deleted, moved or replaced; nothing is saved';
+/** As long as the process lives, Linux has a deleted file's content under the descriptors of who holds it. */
+const MISSED_REMEDY =
+  'Put it back where it was, and saving goes on. If it was deleted, copy it from /proc/<pid>/fd before this process ends; clients hold what they have not seen saved.';
 
 const notOpen = (): FlowError => new FlowError('STORE_UNAVAILABLE', 'The document store is not open.');
 

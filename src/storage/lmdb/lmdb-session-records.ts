@@ -2,6 +2,7 @@ import { FlowError } from '../../protocol/errors';
 import { isSameMark, type Mark } from '../../protocol/positions';
 import { markBefore, markOf, type Entry } from '../../protocol/entry';
 import type { SessionRecord, SessionRecords } from '../session-records';
+import { beginCopy, COPY_ENTRIES, demandCopy, endCopy, giveUpCopy } from './lmdb-copies';
 import type { LmdbEngine } from './lmdb-engine';
 import {
   EVERYONE,
@@ -19,8 +20,6 @@ import {
   type Tables,
 } from './lmdb-tables';
 
-/** Entries copied per transaction: a few milliseconds of the main thread. */
-const COPY_ENTRIES = 1_000;
 /** Records are written on behalf of people who wait for them, and are on disk whatever the durability. */
 const ON_DISK = { isOnDisk: true };
 
@@ -73,7 +72,7 @@ export class LmdbSessionRecords implements SessionRecords {
 
   /**
    * Entries are copied in pieces under a history number that no session shows yet, so that a long history does not hold up the
-   * event loop; the last transaction makes them a session. Dying in between leaves rows that nothing refers to.
+   * event loop; the last transaction makes them a session. What breaks off is removed, at the next start if not now.
    */
   async copy(sourceId: string, record: SessionRecord): Promise<boolean> {
     if (await this.get(record.sessionId)) return false;
@@ -82,8 +81,18 @@ export class LmdbSessionRecords implements SessionRecords {
       return head && { head, payload: tables.snapshots.get(head.history) };
     });
     if (!source) throw new FlowError('SESSION_NOT_FOUND');
-    const { head, payload } = source;
-    const { history } = await this.#engine.write((tables) => newHistory(tables));
+    const { history } = await this.#engine.write(beginCopy);
+    let isShown = false;
+    try {
+      isShown = await this.#fill(source, history, record);
+      return isShown;
+    } finally {
+      // Whatever became of it is told by what it was done for.
+      if (!isShown) await giveUpCopy(this.#engine, history).catch(() => {});
+    }
+  }
+
+  async #fill({ head, payload }: Source, history: number, record: SessionRecord): Promise<boolean> {
     let at = head.snapshot;
     while (at.seq < head.seq) {
       const from = at;
@@ -91,11 +100,18 @@ export class LmdbSessionRecords implements SessionRecords {
     }
     return this.#engine.write((tables) => {
       if (tables.records.doesExist(record.sessionId)) return false;
+      endCopy(tables, history);
       addSession(tables, record, { ...head, history, epoch: 1 });
       if (payload) void tables.snapshots.put(history, payload);
       return true;
     }, ON_DISK);
   }
+}
+
+interface Source {
+  readonly head: Head;
+  /** Of the latest snapshot, if there is one. */
+  readonly payload: Uint8Array | undefined;
 }
 
 /** Sorts after every character of a session id. */
@@ -116,6 +132,7 @@ function removeListings(tables: Tables, sessionId: string): void {
 
 /** Copies the next piece after `at` and answers where it ends. */
 function copyEntries(tables: Tables, source: Head, at: Mark, history: number): Mark {
+  demandCopy(tables, history);
   const piece: Entry[] = [];
   for (const entry of entriesAfter(tables, source.history, at.seq)) {
     if (piece.length === COPY_ENTRIES || entry.seq > source.seq) break;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { Config } from '../../../config/load-config';
+import type { SettingValues } from '../../../config/setting-values';
 import type { createFlow, Flow, FlowHooks } from '../../../src/flow';
 import type { Logger } from '../../../src/lib/logger';
 import type { EventOrdering } from '../../../src/ordering/event-ordering';
@@ -11,7 +11,7 @@ import type { Severance } from './severance';
 export interface InstanceOptions {
   readonly name: string;
   readonly createFlow: typeof createFlow;
-  readonly config: Partial<Config>;
+  readonly config: SettingValues;
   readonly store: DocumentStore;
   readonly ordering: EventOrdering;
   readonly severance: Severance;
