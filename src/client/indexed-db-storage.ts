@@ -38,9 +38,9 @@ export class IndexedDbStorage implements QueueStorage {
 
   async load(key: string): Promise<QueueRecord | null> {
     const rows = await this.#rows('readonly');
-    const row = await answered<Row | undefined>(rows.get(key));
+    const row = await answered(rows.get(key) as IDBRequest<Row | undefined>);
     if (!row) return null;
-    const record: QueueRecord = JSON.parse(row.text);
+    const record = JSON.parse(row.text) as QueueRecord;
     if (record.version !== 1) throw new Error(`The queue ${key} was stored by a newer version of this library.`);
     return record;
   }

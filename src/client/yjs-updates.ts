@@ -85,7 +85,12 @@ function isTooDeep(structs: readonly Struct[]): boolean {
     const beside = struct.origin ?? struct.rightOrigin;
     const inside = struct.parent instanceof Y.ID ? struct.parent : null;
     const place = beside ?? inside;
-    nesting.add(client, clock, struct.content instanceof Y.ContentType, place && { isInside: !beside, ...place });
+    nesting.add(
+      client,
+      clock,
+      struct.content instanceof Y.ContentType,
+      place && { isInside: !beside, client: place.client, clock: place.clock },
+    );
   }
   return nesting.isDeeperThan(MAX_TYPE_DEPTH);
 }

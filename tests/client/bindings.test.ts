@@ -1,4 +1,4 @@
-import { Awareness } from 'y-protocols/awareness';
+import type { Awareness } from 'y-protocols/awareness';
 import * as Y from 'yjs';
 import type { FlowClient } from '../../src/client/flow-client';
 import { FlowYjsProvider } from '../../src/client/yjs-provider';

@@ -56,7 +56,7 @@ export function queueStorageContract(
     await saved;
     const loaded = await storage.load('novel/0');
     expect(loaded?.pending).toEqual(['a']);
-    (loaded?.pending as string[]).push('b');
+    if (loaded) (loaded.pending as string[]).push('b');
     expect((await storage.load('novel/0'))?.pending).toEqual(['a']);
   });
 

@@ -79,7 +79,7 @@ test('the ES module goes into a browser: no part of Node is imported, and none i
   const { inputs } = metafile.parse(JSON.parse(await readFile(join(cwd, 'meta.json'), 'utf8')));
   const [, library] = Object.entries(inputs).find(([file]) => file.endsWith('dist/client/index.mjs')) ?? [];
   const imported = library?.imports.map(({ original }) => original?.split('/')[0]);
-  expect([...new Set(imported)].toSorted()).toEqual(['lib0', 'socket.io-client', 'y-protocols', 'yjs']);
+  expect(new Set(imported)).toEqual(new Set(['lib0', 'socket.io-client', 'y-protocols', 'yjs']));
   // What a page has, and nothing of Node's.
   const page = { setTimeout, setInterval, clearTimeout, clearInterval, queueMicrotask, console, performance, URL };
   const context = createContext({
