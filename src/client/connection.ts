@@ -10,7 +10,8 @@ import { Timers, type Clock } from './timers';
 export type ConnectionStatus =
   | { readonly state: 'idle' }
   | { readonly state: 'connecting' }
-  | { readonly state: 'connected' }
+  /** `delayedBy`: the server asked a request of FlowClient's to wait, and why; it is asked again by itself. */
+  | { readonly state: 'connected'; readonly delayedBy?: FlowError }
   /** Not connected; the next attempt comes by itself. */
   | { readonly state: 'waiting'; readonly retryInMs: number; readonly reason: string }
   /** The server will not have us: somebody must do something (sign in, update) and call `connect` again. */
@@ -96,6 +97,11 @@ export class Connection {
 
   get resources(): { sockets: number; timers: number; requests: number } {
     return { sockets: this.#socket ? 1 : 0, timers: this.#timers.size, requests: this.#unansweredRequests.size };
+  }
+
+  /** While it is connected; null: no longer. */
+  noteDelay(delayedBy: FlowError | null): void {
+    if (this.isConnected) this.#setStatus({ state: 'connected', ...(delayedBy ? { delayedBy } : {}) });
   }
 
   connect(): void {

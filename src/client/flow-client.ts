@@ -3,6 +3,7 @@ import type { Replies, RequestInputs, RequestName, SessionInfo } from '../protoc
 import { PROTOCOL_VERSION } from '../protocol/version';
 import type { BackoffOptions } from './backoff';
 import { Connection, type ConnectionEvents, type ConnectionStatus } from './connection';
+import type { Refusal } from './refusals';
 import { FlowSession } from './session';
 import { StoredQueue, type QueueLocks, type QueueStorage } from './stored-queue';
 import { systemClock, type Clock } from './timers';
@@ -51,6 +52,8 @@ export class FlowClient {
   readonly #locks: QueueLocks | null;
   readonly #sessions = new Map<string, FlowSession>();
   readonly #waiting = new Set<(error: FlowError) => void>();
+  /** Of requests that the server asked to wait. */
+  readonly #delays = new Map<RequestName, Promise<void>>();
 
   constructor(options: FlowClientOptions) {
     demandServerUrl(options.url);
@@ -117,15 +120,21 @@ export class FlowClient {
     return session;
   }
 
-  /** Asks the server once there is a connection. Rejects with the server's refusal, or NOT_DELIVERED when no answer came. */
+  /**
+   * Asks the server once there is a connection, and again where it says for how long to wait. Rejects with any other refusal, or
+   * NOT_DELIVERED when no answer came.
+   */
   async request<Name extends RequestName>(name: Name, payload: RequestInputs[Name]): Promise<Replies[Name]> {
-    await this.#connected();
-    return new Promise((resolve, reject) => {
-      this.#connection.request(name, payload, this.#options.requestDeadlineMs, {
-        onReply: resolve,
-        onRefusal: ({ error }) => reject(error),
-      });
-    });
+    for (;;) {
+      await this.#delays.get(name);
+      await this.#connected();
+      const answer = await this.#ask(name, payload);
+      if (!('error' in answer)) return answer.reply;
+      const { action, error } = answer;
+      const { retryAfterMs } = error.details;
+      if (action !== 'wait' || retryAfterMs === undefined) throw error;
+      if (!this.#delays.has(name)) this.#delay(name, error, retryAfterMs);
+    }
   }
 
   /** Ends the sessions and the connection; leaves no timer and no listener. */
@@ -133,6 +142,38 @@ export class FlowClient {
     for (const session of [...this.#sessions.values()]) session.close();
     for (const fail of [...this.#waiting]) fail(closedError());
     this.#connection.close();
+  }
+
+  #ask<Name extends RequestName>(
+    name: Name,
+    payload: RequestInputs[Name],
+  ): Promise<{ readonly reply: Replies[Name] } | Refusal> {
+    return new Promise((resolve) => {
+      this.#connection.request(name, payload, this.#options.requestDeadlineMs, {
+        onReply: (reply) => resolve({ reply }),
+        onRefusal: resolve,
+      });
+    });
+  }
+
+  /** Whatever is asked under this name meanwhile waits, too, and behind what has been asked. */
+  #delay(name: RequestName, error: FlowError, retryAfterMs: number): void {
+    const { clock, random } = this.#options;
+    const delay = new Promise<void>((resolve, reject) => {
+      const end = (closed: FlowError | null): void => {
+        cancel();
+        this.#delays.delete(name);
+        this.#waiting.delete(end);
+        if (this.#delays.size === 0) this.#connection.noteDelay(null);
+        if (closed) reject(closed);
+        else resolve();
+      };
+      const cancel = clock.after(retryAfterMs * (1 + random() / 4), () => end(null));
+      this.#waiting.add(end);
+    });
+    delay.catch(() => {});
+    this.#delays.set(name, delay);
+    this.#connection.noteDelay(error);
   }
 
   #connected(): Promise<void> {

@@ -9,8 +9,8 @@ import type { Timers } from './timers';
 export type Phase =
   | { readonly kind: 'idle' }
   | { readonly kind: 'disconnected' }
-  /** Connected; joins after a while. */
-  | { readonly kind: 'paused' }
+  /** Connected; joins after a while. `delayedBy`: because the server asked to wait. */
+  | { readonly kind: 'paused'; readonly delayedBy?: FlowError }
   | { readonly kind: 'joining' }
   | { readonly kind: 'catching-up' }
   | { readonly kind: 'live' }
@@ -176,7 +176,7 @@ export class Membership {
       case 'at-once':
         return this.#join();
       case 'later':
-        return this.#pause(this.#backoff.nextMs(refusal.error.details.retryAfterMs));
+        return this.#pauseFor(refusal);
       case 'never':
         return this.refuse(refusal.error);
     }
@@ -199,8 +199,8 @@ export class Membership {
     const { connection, sessionId, deadlineMs } = this.#options;
     connection.request('operation:catch-up', { sessionId, after }, deadlineMs, {
       onReply: (page) => this.#takePage(phase, page),
-      onRefusal: ({ error }) => {
-        if (phase === this.#phase) this.#pause(this.#backoff.nextMs(error.details.retryAfterMs));
+      onRefusal: (refusal) => {
+        if (phase === this.#phase) this.#pauseFor(refusal);
       },
     });
   }
@@ -211,8 +211,12 @@ export class Membership {
     this.#options.onLive();
   }
 
-  #pause(delayMs: number): void {
-    this.#enter({ kind: 'paused' });
+  #pauseFor({ action, error }: Refusal): void {
+    this.#pause(this.#backoff.nextMs(error.details.retryAfterMs), action === 'wait' ? { delayedBy: error } : {});
+  }
+
+  #pause(delayMs: number, why: { delayedBy?: FlowError } = {}): void {
+    this.#enter({ kind: 'paused', ...why });
     this.#cancelPause = this.#options.timers.after(delayMs, () => this.#join());
   }
 

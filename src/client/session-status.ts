@@ -7,13 +7,13 @@ import type { Phase } from './membership';
 export type SessionStatus =
   /** `join` was not called yet, or `leave` was called since. What is written is kept. */
   | { readonly state: 'idle' }
-  /** On the way in. What is written meanwhile is kept. */
-  | ({ readonly state: 'connecting' } & HeldCounts)
+  /** On the way in. What is written meanwhile is kept. `delayedBy`: the server asked to wait, and why. */
+  | ({ readonly state: 'connecting'; readonly delayedBy?: FlowError } & HeldCounts)
   /** Everything of ours is saved, and everything of the others was delivered. */
   | { readonly state: 'synced' }
   /** The same, but by our role nothing of ours would be taken. */
   | { readonly state: 'read-only' }
-  /** Joined; some of ours is not saved yet. `delayedBy`: the server asked to wait, and why. */
+  /** Joined; some of ours is not saved yet. */
   | ({ readonly state: 'saving'; readonly delayedBy?: FlowError } & HeldCounts)
   /** No connection. What is written is kept and sent when there is one again. */
   | ({ readonly state: 'offline'; readonly reason: string } & HeldCounts)
@@ -48,6 +48,7 @@ export function statusOf(situation: Situation): SessionStatus {
       if (connection.state === 'waiting') return { state: 'offline', reason: connection.reason, ...counts };
       return { state: 'connecting', ...counts };
     case 'paused':
+      return { state: 'connecting', ...(phase.delayedBy ? { delayedBy: phase.delayedBy } : {}), ...counts };
     case 'joining':
     case 'catching-up':
       return { state: 'connecting', ...counts };

@@ -11,6 +11,7 @@ import type {
   Role,
   SessionInfo,
 } from '../protocol/schemas';
+import { AwarenessSender } from './awareness-sender';
 import { Backoff, type BackoffOptions } from './backoff';
 import type { Link } from './connection';
 import { Dispatch } from './dispatch';
@@ -54,6 +55,7 @@ export class FlowSession {
   readonly #reception: Reception;
   readonly #dispatch: Dispatch;
   readonly #membership: Membership;
+  readonly #awareness: AwarenessSender;
   readonly #roster = new Roster();
   readonly #stopListening: Array<() => void>;
   readonly #joining = new Waiters();
@@ -102,6 +104,7 @@ export class FlowSession {
       onChanged: () => this.#tell(),
       onStopped: (reason) => this.#onStopped(reason),
     });
+    this.#awareness = new AwarenessSender({ connection, timers: this.#timers, deadlineMs: requestDeadlineMs });
     this.#membership = new Membership({
       sessionId,
       connection,
@@ -113,7 +116,10 @@ export class FlowSession {
       onJoined: (reply) => this.#onJoined(reply),
       onPage: (page) => this.#onPage(page),
       onLive: () => this.#onLive(),
-      onInterrupted: () => this.#dispatch.halt(),
+      onInterrupted: () => {
+        this.#dispatch.halt();
+        this.#awareness.halt();
+      },
       onPhase: () => this.#onPhase(),
       onRefused: (refusal) => this.#onJoinRefused(refusal),
     });
@@ -275,7 +281,7 @@ export class FlowSession {
   /** Sends a state of an awareness protocol; while not joined, nothing is sent. `null` takes it away. */
   sendAwareness(awarenessId: string, clock: number, state: unknown): void {
     if (!this.isLive) return;
-    this.#options.connection.send('awareness:update', { sessionId: this.sessionId, awarenessId, clock, state });
+    this.#awareness.send({ sessionId: this.sessionId, awarenessId, clock, state });
   }
 
   /**
