@@ -1,7 +1,7 @@
 import type { FlowError } from '../protocol/errors';
 import type { Mark } from '../protocol/positions';
 import type { Backoff } from './backoff';
-import type { HeldBatch } from './held-queue';
+import type { HeldBatch } from './held-batch';
 import type { Holding } from './holding';
 import type { Proposals } from './proposals';
 import { RefusalCounter, type Refusal } from './refusals';

@@ -1,6 +1,7 @@
 import type { FlowError } from '../protocol/errors';
 import { isSameMark, type Mark } from '../protocol/positions';
-import type { HeldBatch, HeldQueue } from './held-queue';
+import type { HeldBatch } from './held-batch';
+import type { HeldQueue } from './held-queue';
 import type { Placed } from './receipt';
 
 /** What became of a proposal: it is in the history right behind its base, or it is not and never will be. */

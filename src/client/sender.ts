@@ -1,7 +1,8 @@
 import type { Mark } from '../protocol/positions';
 import type { Replies, RequestInputs } from '../protocol/schemas';
 import type { Answer } from './connection';
-import { bytesOf, lastClientSeqOf, type HeldBatch, type HeldQueue } from './held-queue';
+import { bytesOf, lastClientSeqOf, type HeldBatch } from './held-batch';
+import type { HeldQueue } from './held-queue';
 import { tooLarge } from './limits';
 import type { Refusal } from './refusals';
 

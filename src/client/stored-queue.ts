@@ -1,7 +1,8 @@
 import type { ClientCredentials } from '../protocol/schemas';
 import type { Mark } from '../protocol/positions';
 import { toHeldOperation, type HeldOperation } from './held-operation';
-import { bytesOf, type HeldQueue, type StoredBatch } from './held-queue';
+import { bytesOf, type StoredBatch } from './held-batch';
+import type { HeldQueue } from './held-queue';
 
 /** What is kept of a session over a reload. Plain JSON; a storage must not look inside. */
 export interface QueueRecord {
