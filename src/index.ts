@@ -12,7 +12,7 @@ export { MemoryEventOrdering } from './ordering/memory-event-ordering';
 export { weightOf, type ClientRow, type Entry } from './protocol/entry';
 export { ERRORS, FlowError, type ErrorAction, type ErrorCode } from './protocol/errors';
 export { GENESIS, isSameMark, type Mark, type Position } from './protocol/positions';
-export type { Format, Role, SessionInfo } from './protocol/schemas';
+export type { AccessList, Format, LinkAccess, Role, SessionInfo } from './protocol/schemas';
 export { isOver, type AccessChange, type AccessChanges, type NumberedChange } from './storage/access-changes';
 export { judgeSave, type StoredHistory } from './storage/continuation';
 export type { DocumentStore } from './storage/document-store';
@@ -21,4 +21,12 @@ export type { LmdbEngineOptions as LmdbDocumentStoreOptions } from './storage/lm
 export { MemoryDocumentStore } from './storage/memory/memory-document-store';
 export type { Durability, OperationLog, SaveResult, SessionSave } from './storage/operation-log';
 export type { SessionRecord, SessionRecords } from './storage/session-records';
+export {
+  MAX_ROLES,
+  refusalOf as accessRefusalOf,
+  type AccessSetting,
+  type SessionRoles,
+  type SetAccessResult,
+  type StoredAccess,
+} from './storage/session-roles';
 export type { Snapshot, Snapshots } from './storage/snapshots';
