@@ -63,7 +63,7 @@ test('no secret and nothing that was written is in the log, in errors or in heal
   // The control: all of it was logged.
   for (const expected of [
     'request refused',
-    'connection refused',
+    '"event":"connect"',
     'request answered',
     'redis:command',
     '"path":"/api/sessions"',
