@@ -4,7 +4,7 @@ module.exports = {
   testEnvironment: 'node',
   roots: ['<rootDir>/tests'],
   testMatch: ['**/*.test.ts'],
-  globalSetup: '<rootDir>/scripts/need-redis-server.js',
+  globalSetup: '<rootDir>/scripts/need-programs.js',
   transform: {
     '\\.ts$|/node_modules/jose/.+\\.js$': [
       '@swc/jest',

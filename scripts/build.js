@@ -1,4 +1,4 @@
-// Builds dist/: the server, its tools and the client library. With --if-stale only when a source has changed since.
+// Builds dist/: the server, its tools, the client library and the pages. With --if-stale only when a source has changed since.
 // Everything is built beside dist/ and then put in its place, so that a failed build leaves a working one alone.
 
 const { spawnSync } = require('node:child_process');
@@ -19,6 +19,7 @@ const INPUTS = [
   'package-lock.json',
   'scripts/build.js',
   'scripts/build-client.js',
+  'scripts/build-web.js',
 ];
 /** In this order: all emit the shared files they import, and the client's declarations must be the ones made without Node's types. */
 const PROJECTS = ['src/tools', '.', 'src/client'];
@@ -38,6 +39,7 @@ function build(hash) {
   try {
     for (const project of PROJECTS) run(TSC, ['-p', project, '--noEmit', 'false', '--outDir', staging]);
     run(path.join(__dirname, 'build-client.js'), [path.join(staging, 'client')]);
+    run(path.join(__dirname, 'build-web.js'), [path.join(staging, 'web')]);
     writeFileSync(path.join(staging, STAMP), hash);
     replaceDist(staging);
   } finally {

@@ -5,8 +5,8 @@ const { spawnSync } = require('node:child_process');
 const path = require('node:path');
 
 const ROOT = path.join(__dirname, '..');
-/** Server; client and tools see the DOM too; tests and benchmarks; these scripts. */
-const PROJECTS = ['.', 'src/client', 'src/tools', 'tests', 'scripts'];
+/** Server; client, pages and tools see the DOM too; tests and benchmarks; these scripts. */
+const PROJECTS = ['.', 'src/client', 'src/web', 'src/tools', 'tests', 'scripts'];
 
 /** @type {Array<[name: string, command: string, ...args: string[]]>} */
 const STEPS = [

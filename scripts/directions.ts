@@ -15,6 +15,7 @@ type Layer =
   | 'live'
   | 'edge'
   | 'client'
+  | 'web'
   | 'tools'
   | 'config'
   | 'container'
@@ -48,6 +49,7 @@ const ALLOWED: Readonly<Record<Layer, readonly Layer[]>> = {
   live: [...SHARED, 'port', 'access'],
   edge: [...SHARED, 'port', 'access', 'live'],
   client: ['protocol'],
+  web: ['protocol', 'client'],
   tools: [...SHARED, 'client', 'app', 'config'],
   // Names of services, which the settings, /health and the log share.
   config: ['protocol'],
@@ -77,8 +79,8 @@ export function checkDirections(root: string): string[] {
 function faultsOf(root: string, from: Place, { specifier, isTypeOnly, isReExport, line }: Import): string[] {
   const faults: string[] = [];
   if (isReExport && !PUBLIC_ENTRIES.includes(from.file)) faults.push(`passes on ${specifier}: import it where it is`);
-  if (from.layer === 'client' && specifier.startsWith('node:'))
-    faults.push(`imports ${specifier}: the client runs in browsers`);
+  if ((from.layer === 'client' || from.layer === 'web') && specifier.startsWith('node:'))
+    faults.push(`imports ${specifier}: it runs in browsers`);
   const target = specifier.startsWith('.') ? resolve(root, from.folder, specifier) : null;
   const fault = target && breach(from, placeOf(target), isTypeOnly);
   if (fault) faults.push(`imports ${target}: ${fault}`);
@@ -90,8 +92,8 @@ function breach(from: Place, to: Place, isTypeOnly: boolean): string | null {
     return isNeighbour(from, to) ? null : `${from.layer} must not import a ${to.layer} of another folder`;
   }
   if (!ALLOWED[from.layer].includes(to.layer)) return `${from.layer} must not import ${to.layer}`;
-  if (from.layer === 'client' && to.file === 'src/protocol/schemas.ts' && !isTypeOnly) {
-    return 'the client takes only types from the schemas, so that zod stays out of its bundle';
+  if ((from.layer === 'client' || from.layer === 'web') && to.file === 'src/protocol/schemas.ts' && !isTypeOnly) {
+    return 'browsers take only types from the schemas, so that zod stays out of their bundles';
   }
   if (from.layer === 'backend' && isPort(to) && from.room !== to.room && !isTypeOnly) {
     return "a backend takes only types from another concept's port";
@@ -127,6 +129,7 @@ function layerOf(file: string, folder: string): Layer {
     case 'redis':
     case 'live':
     case 'client':
+    case 'web':
     case 'tools':
     case 'doctor':
       return room;

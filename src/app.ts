@@ -4,9 +4,11 @@ import express from 'express';
 import type { Config } from '../config/load-config';
 import { assembleFlow, type FlowOptions } from './flow';
 import { sendRefusal } from './http/outgoing';
+import { systemClock } from './lib/clock';
 import { endStalled, httpLimits } from './lib/http-limits';
 import { listen, type Listening } from './lib/listen';
 import { createLogger, type Logger } from './lib/logger';
+import { RecentWarnings } from './lib/recent-warnings';
 import { secureHeaders } from './lib/secure-headers';
 import { faultCode, rootOf } from './lib/system-faults';
 import type { StopReport } from './live/open-sessions';
@@ -25,16 +27,15 @@ export function createApp(
   config: Config,
   options: Omit<FlowOptions, 'httpServer' | 'config'> & { log?: Logger } = {},
 ): App {
-  const log = options.log ?? createLogger({ level: config.logLevel, instanceId: config.instanceId });
+  const warnings = options.warnings ?? new RecentWarnings({ clock: options.clock ?? systemClock });
+  const log = options.log ?? createLogger({ level: config.logLevel, instanceId: config.instanceId, warnings });
   const web = express();
   web.disable('x-powered-by');
   const httpServer = createServer(httpLimits(config.handshakeTimeoutMs), web);
   endStalled(httpServer, config.handshakeTimeoutMs);
-  const flow = assembleFlow(config, { ...options, httpServer, log });
+  const flow = assembleFlow(config, { ...options, httpServer, log, warnings });
   web.use(secureHeaders);
-  web.use(flow.router);
-  // Relative, because a proxy may show this server under a path.
-  web.get('/', (_request, response) => response.redirect('docs'));
+  web.use(flow.router, flow.pages);
   web.use((_request, response) => sendRefusal(response, new FlowError('BAD_REQUEST', 'There is nothing here.'), 404));
   let listening: Listening | undefined;
   let hasStarted = false;

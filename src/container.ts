@@ -168,6 +168,7 @@ export function createFlowContainer(given: Given) {
       self: asFunction(describeSelf).singleton(),
       redisInstances: asFunction(chooseRedisInstances).singleton(),
       storeInstances: asFunction(chooseStoreInstances).singleton(),
+      liveInstances: asFunction(makeLiveInstances).singleton(),
       guard: asFunction(makeGuard).singleton(),
       bus: asFunction(chooseBus).singleton(),
       io: asFunction(({ config, arrivals }: Pick<Cradle, 'config' | 'arrivals'>) =>
@@ -302,6 +303,7 @@ interface Cradle {
   readonly self: () => Promise<Instance>;
   readonly redisInstances: InstanceRegistry | null;
   readonly storeInstances: InstanceRegistry | null;
+  readonly liveInstances: () => Promise<readonly Instance[]>;
   readonly bus: InstanceBus;
   readonly identity: ClientIdentity;
   readonly saver: Saver;
@@ -461,6 +463,16 @@ function chooseRedisInstances({ redis, redisKeys: keys, self, clock, log }: Crad
 function chooseStoreInstances({ given, store, self, clock, log }: Cradle): InstanceRegistry | null {
   if (given.ordering || !(store instanceof LmdbDocumentStore)) return null;
   return new InstanceRegistry({ leases: store.instanceLeases(clock), describe: self, clock, log });
+}
+
+/** This one first. A registry that cannot be reached is passed over: it shows in the health of what it is in. */
+function makeLiveInstances({ self, redisInstances, storeInstances }: Cradle): Cradle['liveInstances'] {
+  return async () => {
+    const asked = [redisInstances, storeInstances].map((registry) => registry?.others() ?? []);
+    const answers = await Promise.allSettled([self().then((instance) => [instance]), ...asked]);
+    const instances = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+    return [...new Map(instances.map((instance) => [instance.instanceId, instance])).values()];
+  };
 }
 
 function makeGuard({ given, self, clock, log }: Cradle): InstanceGuard {

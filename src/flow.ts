@@ -4,12 +4,14 @@ import type { Config } from '../config/load-config';
 import { configOf, type SettingValues } from '../config/setting-values';
 import type { Authenticate, Authorize } from './access/access';
 import { createFlowContainer, originRulesOf } from './container';
+import { createPages } from './http/pages';
 import { createHttpRouter } from './http/router';
 import type { InstanceGuard } from './instances/instance-guard';
 import type { InstanceRegistry } from './instances/instance-registry';
 import { systemClock, type Clock } from './lib/clock';
 import { Lifecycle, type Part } from './lib/lifecycle';
 import { silentLogger, type Logger } from './lib/logger';
+import { RecentWarnings } from './lib/recent-warnings';
 import type { StopReport } from './live/open-sessions';
 import type { EventOrdering } from './ordering/event-ordering';
 import type { Position } from './protocol/positions';
@@ -43,6 +45,8 @@ export interface FlowOptions {
   /** Default: /socket.io */
   readonly socketPath?: string;
   readonly log?: Logger;
+  /** What `log` has noted, for administrators to see in /ws/stats. Default: nothing. */
+  readonly warnings?: RecentWarnings;
   readonly clock?: Clock;
 }
 
@@ -50,6 +54,8 @@ export interface FlowOptions {
 export interface Flow {
   /** REST, health and stats; mount it wherever it should be. */
   readonly router: Router;
+  /** The editor for people, at `/` and `/s/<sessionId>`; mount it where `router` is, or not at all. Needs `npm run build`. */
+  readonly pages: Router;
   start(): Promise<void>;
   /**
    * For an application with an `authorize` of its own: what it answers for a user (null: for everybody) in a session is another
@@ -79,11 +85,12 @@ export function assembleFlow(config: Config, options: Omit<FlowOptions, 'config'
   const hooks = options.hooks ?? {};
   let phase: Phase = 'starting';
 
+  const socketPath = options.socketPath ?? '/socket.io';
   const { cradle } = createFlowContainer({
     version,
     config,
     httpServer: options.httpServer,
-    socketPath: options.socketPath ?? '/socket.io',
+    socketPath,
     authenticate: hooks.authenticate,
     authorize: hooks.authorize,
     onSessionOpened: guarded(hooks.onSessionOpened, log),
@@ -127,6 +134,7 @@ export function assembleFlow(config: Config, options: Omit<FlowOptions, 'config'
     return report;
   }
 
+  let pages: Router | undefined;
   let stopping: Promise<StopReport> | undefined;
   return {
     router: createHttpRouter({
@@ -136,6 +144,8 @@ export function assembleFlow(config: Config, options: Omit<FlowOptions, 'config'
       backends: config.backends,
       configured: config.configured,
       phase: () => phase,
+      startedAtMonotonic: clock.monotonic(),
+      warnings: options.warnings ?? new RecentWarnings({ clock }),
       saveStallMs: config.saveStallMs,
       originRules: originRulesOf({ authenticate: hooks.authenticate, config }),
       httpLimits: config,
@@ -143,6 +153,10 @@ export function assembleFlow(config: Config, options: Omit<FlowOptions, 'config'
       maxBatchBytes: config.maxBatchBytes,
       maxInFlightBatches: config.maxInFlightBatches,
     }),
+    get pages() {
+      const auth = hooks.authenticate || config.authMode === 'jwt' ? 'token' : 'open';
+      return (pages ??= createPages({ auth, socketPath, version }));
+    },
     async start() {
       logBackends(config, log);
       if (!hooks.authenticate) logAccess(config, log);

@@ -6,6 +6,7 @@ export type { Authenticate, Authorize, Credentials, Identity, User } from './acc
 export { createFlow, type Flow, type FlowHooks, type FlowOptions } from './flow';
 export type { Clock } from './lib/clock';
 export { silentLogger, type Logger } from './lib/logger';
+export { RecentWarnings } from './lib/recent-warnings';
 export type { StopReport } from './live/open-sessions';
 export type { AppendResult, EventOrdering, Hint, HotLog, Submission } from './ordering/event-ordering';
 export { MemoryEventOrdering } from './ordering/memory-event-ordering';

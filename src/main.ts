@@ -3,6 +3,7 @@ import { CONFIG_FAULT_EXIT_CODE, ConfigError, loadConfig, type Config } from '..
 import { createApp } from './app';
 import { systemClock } from './lib/clock';
 import { createLogger, type Logger } from './lib/logger';
+import { RecentWarnings } from './lib/recent-warnings';
 import { withReachableRedis } from './redis/reach-redis';
 import { explain } from './lib/system-faults';
 
@@ -17,8 +18,8 @@ const SAME_SIGNAL_MS = 1_000;
 /** Enough of a wrong command line to recognise it. */
 const SHOWN_ARGUMENTS = 8;
 
-function run(config: Config, log: Logger): void {
-  const app = createApp(config, { log });
+function run(config: Config, log: Logger, warnings: RecentWarnings): void {
+  const app = createApp(config, { log, warnings });
   let isStopping = false;
   let signalledAt: number | undefined;
 
@@ -78,9 +79,10 @@ function sayWhy(fault: unknown, log: Logger): void {
 }
 
 async function start(config: Config): Promise<void> {
-  const log = createLogger({ level: config.logLevel, instanceId: config.instanceId });
+  const warnings = new RecentWarnings({ clock: systemClock });
+  const log = createLogger({ level: config.logLevel, instanceId: config.instanceId, warnings });
   try {
-    run(await withReachableRedis(config, { clock: systemClock, log }), log);
+    run(await withReachableRedis(config, { clock: systemClock, log }), log, warnings);
   } catch (fault) {
     sayWhy(fault, log);
     process.exitCode = 1;

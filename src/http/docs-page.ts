@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { contentPolicy } from '../lib/secure-headers';
 import { ERRORS } from '../protocol/errors';
 import { errorsOf, nothing, type Endpoint } from './endpoints';
+import { escape } from './html';
 import { namedEndpoints } from './openapi';
 import { errorCodes } from './schemas';
 
@@ -69,7 +70,3 @@ function table(head: readonly string[], rows: ReadonlyArray<readonly string[]>):
     `<tr>${cells.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join('')}</tr>`;
   return `<table>${line(head, 'th')}${rows.map((row) => line(row, 'td')).join('')}</table>`;
 }
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-const escape = (text: string): string => text.replace(/[&<>"]/g, (character) => ENTITIES[character] ?? character);

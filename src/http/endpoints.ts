@@ -85,7 +85,8 @@ export const endpoints = {
     ...plain,
     method: 'get',
     path: '/ws/stats',
-    summary: 'Connections, sessions and operations of this instance; for administrators latencies, too.',
+    summary:
+      'Connections, sessions, operations and health of this instance; for administrators latencies, instances and warnings, too.',
     access: 'tiered',
     reply: schemas.stats,
   },

@@ -2,6 +2,7 @@ import type { Authentication } from '../access/authentication';
 import type { Authorisation } from '../access/authorisation';
 import type { DeviceSessions } from '../access/device-sessions';
 import type { WebSocketManager } from '../connections/websocket-manager';
+import type { Instance } from '../instances/instance';
 import type { Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import type { OriginRules } from '../lib/origin';
@@ -16,6 +17,7 @@ import type { DocumentStore } from '../storage/document-store';
 import type { Gauges } from '../telemetry/gauges';
 import type { Telemetry } from '../telemetry/telemetry';
 import type { LimitingServices } from './limiting';
+import type { RecentWarnings } from '../lib/recent-warnings';
 
 /** What each service that a flag can move runs on. */
 export type Backends = Readonly<Record<ServiceName, Backend>>;
@@ -53,7 +55,12 @@ export interface HttpServices extends LimitingServices {
   readonly saver: Saver;
   readonly telemetry: Telemetry;
   readonly gauges: Gauges;
+  /** This instance and those it shares Redis or the store with, as far as that is known now. Never rejects. */
+  readonly liveInstances: () => Promise<readonly Instance[]>;
+  readonly warnings: Pick<RecentWarnings, 'newestFirst'>;
   readonly clock: Clock;
+  /** By `clock.monotonic`. */
+  readonly startedAtMonotonic: number;
   readonly log: Logger;
   readonly authentication: Authentication;
   readonly deviceSessions: DeviceSessions;

@@ -123,6 +123,17 @@ export async function isAdministrator(authentication: Authentication, credential
 function tokenOf({ headers: { authorization } }: Request): string | undefined {
   if (authorization === undefined) return undefined;
   const token = BEARER.exec(authorization)?.[1]?.trim();
-  if (token !== undefined) return token;
+  if (token !== undefined) return decoded(token);
   throw new FlowError('UNAUTHENTICATED', 'The Authorization header must be: Bearer, a space, the token.');
 }
+
+/** Node reads headers as Latin-1; whoever has a name in other letters sends it as UTF-8. */
+function decoded(token: string): string {
+  try {
+    return UTF8.decode(Buffer.from(token, 'latin1'));
+  } catch {
+    return token;
+  }
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });

@@ -150,9 +150,32 @@ export const live = z.strictObject({ status: z.literal('ok') });
 export const readiness = z.strictObject({ ready: z.boolean(), reasons: z.array(reason) });
 
 const percentiles = z.strictObject({ p50: milliseconds, p99: milliseconds });
+const recentPercentiles = percentiles.extend({ count, p95: milliseconds });
+const latenciesOf = <T extends z.ZodType>(schema: T) =>
+  z.strictObject({ orderMs: schema, saveMs: schema, deliverMs: schema, redisMs: schema });
+const liveInstance = z.strictObject({
+  instanceId: z.string(),
+  host: z.string(),
+  version: z.string(),
+  startedAt: time,
+  isServing: z.boolean().describe('false: it waits until others are gone'),
+  isThis: z.boolean().describe('it is the one that answers'),
+  connections: count,
+  users: count,
+});
+const warning = z.strictObject({
+  level: z.enum(['warn', 'error', 'fatal']),
+  component: z.string().optional(),
+  message: z.string(),
+  fault: z.string().optional().describe('code of what went wrong'),
+  count: z.int().min(1).describe('how often, since `firstAt`'),
+  firstAt: time,
+  lastAt: time,
+});
 const backends = z.strictObject(forEachService(() => backend));
 export const stats = z.strictObject({
   instanceId: z.string(),
+  at: time.describe('when this was so, by the clock of the server'),
   backends,
   connections: z.strictObject({ local: count, cluster: count, slowConsumersCut: count }),
   users: count,
@@ -172,10 +195,19 @@ export const stats = z.strictObject({
     connectionsCut: count.describe('connections that were ended because they ignored that'),
   }),
   redis: redisHealth,
-  latency: z
-    .strictObject({ orderMs: percentiles, saveMs: percentiles, deliverMs: percentiles, redisMs: percentiles })
+  health: health.describe('what /health says, of the same moment'),
+  latency: latenciesOf(percentiles).optional().describe('since the start; for administrators'),
+  recentLatency: latenciesOf(recentPercentiles)
     .optional()
-    .describe('for administrators'),
+    .describe('over the last ten to twenty seconds; for administrators'),
+  instances: z
+    .array(liveInstance)
+    .optional()
+    .describe('this one and all that share its Redis or its store; for administrators'),
+  warnings: z
+    .array(warning)
+    .optional()
+    .describe('what was logged last as a warning or worse, the newest first; for administrators'),
   eventLoop: z.strictObject({ lagMsP99: milliseconds }).optional().describe('for administrators'),
 });
 

@@ -1,5 +1,6 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
 import { ERRORS, FlowError } from '../protocol/errors';
+import type { RecentWarnings } from './recent-warnings';
 import { explain, faultCode } from './system-faults';
 
 export type { Logger };
@@ -9,16 +10,18 @@ const SECRET_FIELDS = ['token', 'password', 'secret', 'signature', 'authorizatio
 
 /**
  * The root logger; components take children of it: `logger.child({ component: 'saver' })`.
- * Messages are constant texts, values are fields. Lines go to `destination`, by default to standard output at once.
+ * Messages are constant texts, values are fields. Lines go to `destination`, by default to standard output at once; `warnings` notes
+ * those that are warnings or worse.
  */
 export function createLogger(
-  { level, instanceId }: { level: string; instanceId: string },
+  { level, instanceId, warnings }: { level: string; instanceId: string; warnings?: RecentWarnings },
   destination?: DestinationStream,
 ): Logger {
   const options = {
     level,
     base: { instanceId },
     serializers: { err: describeFault },
+    ...(warnings ? { hooks: { logMethod: noteIn(warnings) } } : {}),
     redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.headers.${field}`]), censor },
   };
   return destination ? pino(options, destination) : pino(options);
@@ -42,6 +45,17 @@ function describeFault(fault: unknown): unknown {
 function describeRefusal({ name, code, message, cause }: FlowError): object {
   const kind = faultCode(cause) || (cause instanceof Error ? cause.name : undefined);
   return { type: name, code, message, ...(kind === undefined ? {} : { cause: kind }) };
+}
+
+type LogMethod = NonNullable<NonNullable<LoggerOptions['hooks']>['logMethod']>;
+
+function noteIn(warnings: RecentWarnings): LogMethod {
+  return function note(line, method, level) {
+    const name = pino.levels.labels[level];
+    if (name === 'warn' || name === 'error' || name === 'fatal')
+      warnings.note(name, this.bindings()['component'], line);
+    method.apply(this, line);
+  };
 }
 
 /** A number is a count, of operations say, and no secret. */

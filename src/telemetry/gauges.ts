@@ -16,7 +16,7 @@ interface Sample {
   readonly ordered: number;
 }
 
-/** What only regular looking can tell: how much happens now, and how promptly the event loop turns. */
+/** What only regular looking can tell: how much happens now, and how promptly the event loop turns. It turns the windows of latencies, too. */
 export class Gauges {
   readonly #telemetry: Telemetry;
   readonly #clock: Clock;
@@ -68,6 +68,7 @@ export class Gauges {
   }
 
   #turnWindow(): void {
+    this.#telemetry.turnWindows();
     this.#lastWindowLagMs = this.#lagMsNow();
     this.#delay.reset();
     this.#samplesInWindow = 0;

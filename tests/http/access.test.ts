@@ -207,10 +207,10 @@ describe('methods, paths and origins', () => {
     expect(response.headers).not.toHaveProperty('x-powered-by');
   });
 
-  test('/ leads to /docs, and takes nothing', async () => {
-    const response = await request(server.url).get('/').redirects(1);
+  test('/ is the editor, and takes nothing', async () => {
+    const response = await request(server.url).get('/');
     expect([response.status, response.type]).toEqual([200, 'text/html']);
-    expect(response.redirects).toEqual([`${server.url}/docs`]);
+    expect(response.headers['content-security-policy']).toContain("script-src 'self'");
     expect((await request(server.url).post('/')).status).toBe(404);
   });
 

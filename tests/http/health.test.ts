@@ -2,6 +2,9 @@ import { createServer } from 'node:http';
 import express from 'express';
 import request from 'supertest';
 import { createFlow } from '../../src/flow';
+import { systemClock } from '../../src/lib/clock';
+import { createLogger } from '../../src/lib/logger';
+import { RecentWarnings } from '../../src/lib/recent-warnings';
 import type { DocumentStore } from '../../src/storage/document-store';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
 import { eventually } from '../support/eventually';
@@ -154,4 +157,31 @@ test('/ws/stats counts what happened', async () => {
     operations: { ordered: 2, duplicates: 1, refused: 1, forks: 0, perSecond: expect.any(Number) },
     latency: { orderMs: { p50: expect.any(Number), p99: expect.any(Number) } },
   });
+});
+
+test('/ws/stats tells administrators how fast it is now, who serves, and what went wrong; nobody else', async () => {
+  const adminToken = 'the token of administrators';
+  const warnings = new RecentWarnings({ clock: systemClock });
+  const log = createLogger({ level: 'warn', instanceId: 'one', warnings }, { write: () => {} });
+  const { store, fill, free } = fillableStore();
+  const server = await start({ store, log, warnings, config: { adminToken, instanceId: 'one' } });
+  const params = { sessionId: await createSession(server, { sessionId: 'not-to-be-named', format: 'json' }) };
+  fill();
+  await call(server, 'appendOperations', { params, body: { clientSeq: 1, operations: ['a'] } });
+  await eventually('the failure is told', async () => {
+    const answer = await call(server, 'stats', { as: adminToken });
+    expect(answer.body).toMatchObject({
+      recentLatency: { orderMs: { count: 1, p95: expect.any(Number) }, saveMs: { count: 0 } },
+      instances: [{ instanceId: 'one', isThis: true, isServing: true, connections: 0, version: expect.any(String) }],
+      warnings: expect.arrayContaining([
+        expect.objectContaining({ level: 'error', message: 'saving failed; trying again' }),
+      ]),
+    });
+    expect(answer.text).not.toContain('not-to-be-named');
+  });
+  const { body } = await call(server, 'stats');
+  expect(body).toMatchObject({ health: { status: 'degraded', store: { status: 'failing' } } });
+  for (const name of ['latency', 'recentLatency', 'instances', 'warnings', 'eventLoop'])
+    expect(body).not.toHaveProperty(name);
+  free();
 });

@@ -8,6 +8,7 @@ import type { FlowHooks } from '../../src/flow';
 import type { EventOrdering } from '../../src/ordering/event-ordering';
 import { silentLogger, type Logger } from '../../src/lib/logger';
 import type { StopReport } from '../../src/live/open-sessions';
+import type { RecentWarnings } from '../../src/lib/recent-warnings';
 import type { DocumentStore } from '../../src/storage/document-store';
 import { WireClient, type WireClientOptions } from './wire-client';
 
@@ -19,6 +20,7 @@ export interface ServerOptions {
   readonly log?: Logger;
   /** False: no limit per caller holds, because the test does what no person does. */
   readonly isLimited?: boolean;
+  readonly warnings?: RecentWarnings;
   /** An lmdb store in this directory, which stays; a directory of its own, which goes, unless given. */
   readonly documentDir?: string;
   /** Another version of the server. */
@@ -85,7 +87,7 @@ export interface ServerStats {
 }
 
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
-  const { store, ordering, hooks, log = silentLogger, isLimited = true } = options;
+  const { store, ordering, hooks, warnings, log = silentLogger, isLimited = true } = options;
   const make = options.createApp ?? createApp;
   const ownDir = options.documentDir === undefined ? await mkdtemp(join(tmpdir(), 'flow-test-')) : undefined;
   const config: Config = {
@@ -102,6 +104,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     ...(store ? { store } : {}),
     ...(ordering ? { ordering } : {}),
     ...(hooks ? { hooks } : {}),
+    ...(warnings ? { warnings } : {}),
   });
   const cleanUp = async (): Promise<void> => {
     if (ownDir !== undefined) await rm(ownDir, { recursive: true, force: true });
