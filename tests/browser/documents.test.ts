@@ -18,7 +18,7 @@ test("one's documents are listed, renamed and duplicated; others' appear once th
 
   await page.getByRole('link', { name: 'All documents' }).click();
   await page.getByRole('button', { name: 'Rename Untitled' }).click();
-  await page.getByLabel('Title').fill('Plans');
+  await page.getByRole('textbox', { name: 'Title' }).fill('Plans');
   await page.getByRole('button', { name: 'Rename', exact: true }).click();
   await page.getByRole('button', { name: 'Duplicate Plans' }).click();
   await page.getByRole('link', { name: 'Copy of Plans' }).click();
