@@ -195,9 +195,13 @@ export class StoredQueue {
     } catch (cause) {
       if (!this.#isFailing) this.#callbacks?.onFailed(cause);
       this.#isFailing = true;
-      // What was taken out must not come back, and what is sent must not be restored as if it had not been.
-      if (this.#isAwaited || held.queue.takenOutAt > this.#version) await this.#replace(slot, held);
+      if (slot === this.#slot && this.#isUntrue(held.queue)) await this.#replace(slot, held);
     }
+  }
+
+  /** What was taken out must not come back, and what is sent must not be restored as if it had not been. */
+  #isUntrue({ takenOutAt }: HeldQueue): boolean {
+    return takenOutAt > this.#version || (this.#isAwaited && !this.#isClosed());
   }
 
   /** What is stored cannot stay. A record of its size may be taken, or one of what is being sent; at last there is none. */

@@ -6,6 +6,7 @@ import { StoredQueue, type QueueLocks, type QueueRecord } from '../../src/client
 import { FlowError } from '../../src/protocol/errors';
 import { GENESIS } from '../../src/protocol/positions';
 import { eventually } from '../support/eventually';
+import { settle } from '../support/manual-clock';
 import { Follower, sorted, untilSynced, useWorld } from './support/world';
 
 const world = useWorld();
@@ -297,6 +298,23 @@ describe('a stored queue', () => {
     storage.maxOperations = -1;
     keep(false);
     await eventually('cleared', () => expect(storage.keys).toEqual([]));
+  });
+
+  test('[CL4] a page that is left while the storage takes no more leaves there what it had', async () => {
+    const storage = new LimitedStorage();
+    const [queue, stored] = [new HeldQueue(), new StoredQueue('s', storage, noLocks)];
+    await stored.open({ onStored: () => {}, onFailed: () => {}, onRecovered: () => {} });
+    queue.noteJoined('client-1', 0);
+    queue.hold([toHeldOperation('a')]);
+    stored.keep({ client: null, after: GENESIS, queue }, false);
+    await eventually('stored', async () => expect(sizeOf(await storage.load('s/0'))).toBe(1));
+    storage.maxOperations = 0;
+    queue.nextToSend();
+    stored.keep({ client: null, after: GENESIS, queue }, true);
+    stored.close(false);
+    await eventually('refused', () => storage.refusals === 1);
+    await settle();
+    expect((await storage.load('s/0'))?.pending).toEqual(['a']);
   });
 
   test('a storage without locks is refused: two tabs could speak for one client', () => {
