@@ -1,19 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import type axe from 'axe-core';
-import type { Page } from 'playwright-core';
+import { seriousViolations } from './support/accessibility';
 import { EditorWindow } from './support/editor-window';
 import { browserTests } from './support/setup';
 
 const { browsing, url } = browserTests();
-
-/** What axe-core finds serious or worse, as text. */
-async function seriousViolations(page: Page): Promise<string[]> {
-  await page.evaluate(await readFile(require.resolve('axe-core/axe.min.js'), 'utf8'));
-  const { violations } = await page.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run());
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-}
 
 const LOOKS = [
   ['light', 1_100],

@@ -100,7 +100,7 @@ class RemoteCursors implements PluginValue {
       Y.relativePositionToJSON(Y.createRelativePositionFromTypeIndex(this.#text, index));
     const namedAnchor = nameOf(anchor);
     const cursor = { anchor: namedAnchor, head: head === anchor ? namedAnchor : nameOf(head) };
-    const told: unknown = Boolean(this.#awareness.getLocalState()?.['cursor']);
+    const told: unknown = this.#awareness.getLocalState()?.['cursor'];
     if (JSON.stringify(told) !== JSON.stringify(cursor)) this.#awareness.setLocalStateField('cursor', cursor);
   }
 
