@@ -1,7 +1,7 @@
 import type { ClientIdentity } from '../access/client-identity';
 import { backoffDelay } from '../lib/backoff';
 import type { Clock } from '../lib/clock';
-import type { EventOrdering } from '../ordering/event-ordering';
+import type { Admitted, EventOrdering } from '../ordering/event-ordering';
 import type { ClientRow } from '../protocol/entry';
 import { FlowError } from '../protocol/errors';
 import type { ClientCredentials, Requests } from '../protocol/schemas';
@@ -69,7 +69,17 @@ export class Admission {
     const admitted = await ordering.admit(this.#sessionId, epoch, clientId, row);
     if (admitted === 'wrong-epoch') throw this.wrongEpoch(epoch);
     this.demandClientKept(epoch, clientId, admitted.lastClientSeq, knownSeq);
+    await this.#demandTold(admitted);
     return admitted.lastClientSeq;
+  }
+
+  /**
+   * Whoever is told that a number is taken must find it in the history that follows, also where its hint was lost: a client takes a
+   * number that it does not find for another tab's, and sends its own operation again under the next one (EO2).
+   */
+  async #demandTold({ seq }: Admitted): Promise<void> {
+    if (this.#feed.tail.head.seq < seq) await this.#feed.reach(seq);
+    if (this.#feed.tail.head.seq < seq) throw notDelivered();
   }
 
   /** EO7. The session may have been opened again since the hot log was asked. */

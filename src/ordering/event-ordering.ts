@@ -11,6 +11,13 @@ export interface HotLog {
   readonly floor: number;
 }
 
+/** How far the operations of a client came. */
+export interface Admitted {
+  readonly lastClientSeq: number;
+  /** Where that one stands. */
+  readonly seq: number;
+}
+
 /** A batch that wants a place in the order. */
 export interface Submission {
   /** The epoch the caller believes in (EO7). */
@@ -61,14 +68,14 @@ export interface EventOrdering {
 
   /**
    * Makes a client known to the hot log (EO11). `stored` is its row in the store, null for a new client; a row the
-   * hot log already has is newer and stays. Answers the client's last accepted clientSeq, or `wrong-epoch`.
+   * hot log already has is newer and stays. Answers the client's last accepted clientSeq and its seq (0 and 0: none), or `wrong-epoch`.
    */
   admit(
     sessionId: string,
     epoch: number,
     clientId: string,
     stored: ClientRow | null,
-  ): Promise<{ readonly lastClientSeq: number } | 'wrong-epoch'>;
+  ): Promise<Admitted | 'wrong-epoch'>;
 
   /** Order, duplicate check and write in one atomic step (EO6). */
   append(sessionId: string, submission: Submission): Promise<AppendResult>;

@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock';
 import { prevSeqOf, weightOf, type ClientRow, type Entry } from '../protocol/entry';
 import { isSameMark, type Mark, type Position } from '../protocol/positions';
-import type { AppendResult, EventOrdering, Hint, HotLog, Submission } from './event-ordering';
+import type { Admitted, AppendResult, EventOrdering, Hint, HotLog, Submission } from './event-ordering';
 import { entryTag } from './tag';
 
 interface MemoryLog {
@@ -65,7 +65,7 @@ export class MemoryEventOrdering implements EventOrdering {
     epoch: number,
     clientId: string,
     stored: ClientRow | null,
-  ): Promise<{ lastClientSeq: number } | 'wrong-epoch'> {
+  ): Promise<Admitted | 'wrong-epoch'> {
     const log = this.#logs.get(sessionId);
     if (!log || log.epoch !== epoch) return 'wrong-epoch';
     const known = log.clients.get(clientId)?.row ?? NEW_CLIENT;
@@ -73,7 +73,7 @@ export class MemoryEventOrdering implements EventOrdering {
     const seenAt = this.#clock.monotonic();
     log.clients.set(clientId, { row, seenAt });
     if (log.clients.size >= log.sweepAt) forgetClients(log, seenAt - CLIENT_REST_MS);
-    return { lastClientSeq: row.clientSeq };
+    return { lastClientSeq: row.clientSeq, seq: row.seq };
   }
 
   async append(sessionId: string, submission: Submission): Promise<AppendResult> {

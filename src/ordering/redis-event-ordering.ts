@@ -7,7 +7,7 @@ import type { RedisClient } from '../redis/redis-clients';
 import type { RedisConnections } from '../redis/redis-connections';
 import type { RedisHints } from '../redis/redis-hints';
 import type { RedisKeys } from '../redis/keys';
-import type { AppendResult, EventOrdering, Hint, HotLog, Submission } from './event-ordering';
+import type { Admitted, AppendResult, EventOrdering, Hint, HotLog, Submission } from './event-ordering';
 import { readEntry, readHint, readId, writeClientRow } from './redis-entry-text';
 import { ADMIT, APPEND, KEEP_OPEN, MARK_SAVED, READ, RELEASE, SEED } from './redis-ordering-scripts';
 
@@ -74,14 +74,14 @@ export class RedisEventOrdering implements EventOrdering {
     epoch: number,
     clientId: string,
     stored: ClientRow | null,
-  ): Promise<{ lastClientSeq: number } | 'wrong-epoch'> {
+  ): Promise<Admitted | 'wrong-epoch'> {
     const { meta, log, clients } = this.#names(sessionId);
     const row = stored ? writeClientRow(stored) : '';
     const answer = await this.#ask('admit', (redis) => redis.flowAdmit(meta, log, clients, epoch, clientId, row));
     if (answer === null) return 'wrong-epoch';
-    const [last, kept] = answer;
+    const [last, seq, kept] = answer;
     if (kept !== '') await this.#mark(sessionId);
-    return { lastClientSeq: Number(last) };
+    return { lastClientSeq: Number(last), seq: Number(seq) };
   }
 
   async append(sessionId: string, submission: Submission): Promise<AppendResult> {
@@ -189,7 +189,7 @@ type Argument = string | number;
 /** The scripts as the client library offers them once they are defined. */
 interface Scripts {
   flowAppend(...given: Argument[]): Promise<string[]>;
-  flowAdmit(...given: Argument[]): Promise<[last: string, kept: string] | null>;
+  flowAdmit(...given: Argument[]): Promise<[last: string, seq: string, kept: string] | null>;
   flowSeed(...given: Argument[]): Promise<number>;
   flowRead(...given: Argument[]): Promise<[MetaRow, Array<[id: string, fields: [name: string, text: string]]>] | null>;
   flowMarkSaved(...given: Argument[]): Promise<number>;

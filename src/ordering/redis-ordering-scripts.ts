@@ -64,7 +64,7 @@ return {'accepted', seq, prevTag, tag, meta[4] or ''}
 
 /**
  * EO11. KEYS: meta, log, clients. ARGV: epoch, clientId, the row in the store as text or empty for a new client. Returns {the last
- * clientSeq, kept or empty}, or nothing under another epoch. Of two rows the newer one stays.
+ * clientSeq, its seq, kept or empty}, or nothing under another epoch. Of two rows the newer one stays.
  */
 export const ADMIT = {
   numberOfKeys: 3,
@@ -74,11 +74,14 @@ local meta = redis.call('HMGET', KEYS[1], 'epoch', 'idle')
 if meta[1] ~= ARGV[1] then return false end
 local stored = ARGV[3] ~= '' and ARGV[3] or '0:0:0::'
 local known = redis.call('HGET', KEYS[3], ARGV[2])
-local lastOf = function(row) return tonumber(string.match(row, '^(%d+):')) end
-if known and lastOf(known) >= lastOf(stored) then return {string.match(known, '^(%d+):'), ''} end
+local clientSeq, seq = string.match(stored, '^(%d+):(%d+):')
+if known then
+  local knownClientSeq, knownSeq = string.match(known, '^(%d+):(%d+):')
+  if tonumber(knownClientSeq) >= tonumber(clientSeq) then return {knownClientSeq, knownSeq, ''} end
+end
 redis.call('HSET', KEYS[3], ARGV[2], stored)
 if meta[2] then keep(KEYS[1], KEYS[2], KEYS[3]) end
-return {string.match(stored, '^(%d+):'), meta[2] or ''}
+return {clientSeq, seq, meta[2] or ''}
 `,
 } as const;
 

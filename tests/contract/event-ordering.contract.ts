@@ -36,7 +36,7 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
       const sessionId = `session-${sessionCount}`;
       expect(await one.seed(sessionId, 1, GENESIS)).toBe(true);
       for (const clientId of clientIds)
-        expect(await one.admit(sessionId, 1, clientId, null)).toEqual({ lastClientSeq: 0 });
+        expect(await one.admit(sessionId, 1, clientId, null)).toEqual({ lastClientSeq: 0, seq: 0 });
       return sessionId;
     }
 
@@ -281,7 +281,7 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
       test('[EO11] a client nobody admitted is unknown, and consumes nothing', async () => {
         const sessionId = await begin('a');
         await expectRefused(sessionId, batch('stranger', 1, 'x'), { status: 'client-unknown' });
-        expect(await one.admit(sessionId, 1, 'stranger', null)).toEqual({ lastClientSeq: 0 });
+        expect(await one.admit(sessionId, 1, 'stranger', null)).toEqual({ lastClientSeq: 0, seq: 0 });
         expect(await one.append(sessionId, batch('stranger', 1, 'x'))).toMatchObject({ status: 'accepted' });
       });
 
@@ -292,7 +292,7 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
         await one.seed(sessionId, 2, markOf(last));
         const again = { ...batch('a', 1, 'x', 'y'), epoch: 2 };
         expect(await one.append(sessionId, again)).toEqual({ status: 'client-unknown' });
-        expect(await one.admit(sessionId, 2, 'a', rowOf(row))).toEqual({ lastClientSeq: 2 });
+        expect(await one.admit(sessionId, 2, 'a', rowOf(row))).toEqual({ lastClientSeq: 2, seq: 2 });
         expect(await one.append(sessionId, again)).toEqual({ status: 'duplicate', epoch: 2, seq: 2 });
         expect(await one.append(sessionId, { ...batch('a', 1, 'x', 'Y'), epoch: 2 })).toEqual({ status: 'conflict' });
         expect(await one.append(sessionId, { ...batch('a', 4, 'z'), epoch: 2 })).toEqual({
@@ -309,8 +309,8 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
         const sessionId = await begin('a');
         const older = rowOf(await accepted(sessionId, batch('a', 1, 'x')));
         const newer = await accepted(sessionId, batch('a', 2, 'y'));
-        expect(await other.admit(sessionId, 1, 'a', older)).toEqual({ lastClientSeq: 2 });
-        expect(await other.admit(sessionId, 1, 'a', null)).toEqual({ lastClientSeq: 2 });
+        expect(await other.admit(sessionId, 1, 'a', older)).toEqual({ lastClientSeq: 2, seq: 2 });
+        expect(await other.admit(sessionId, 1, 'a', null)).toEqual({ lastClientSeq: 2, seq: 2 });
         await expectRefused(sessionId, batch('a', 2, 'y'), { status: 'duplicate', epoch: 1, seq: newer.seq });
       });
 
@@ -318,8 +318,8 @@ export function eventOrderingContract(backend: string, start: () => Promise<Orde
         const sessionId = await begin('a');
         const last = await accepted(sessionId, batch('a', 1, 'x', 'y'));
         await one.seed(sessionId, 2, markOf(last));
-        expect(await one.admit(sessionId, 2, 'a', null)).toEqual({ lastClientSeq: 0 });
-        expect(await one.admit(sessionId, 2, 'a', rowOf(last))).toEqual({ lastClientSeq: 2 });
+        expect(await one.admit(sessionId, 2, 'a', null)).toEqual({ lastClientSeq: 0, seq: 0 });
+        expect(await one.admit(sessionId, 2, 'a', rowOf(last))).toEqual({ lastClientSeq: 2, seq: 2 });
         expect(await one.append(sessionId, { ...batch('a', 1, 'x', 'y'), epoch: 2 })).toMatchObject({
           status: 'duplicate',
         });

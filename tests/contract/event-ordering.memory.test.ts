@@ -67,7 +67,10 @@ describe('what only memory promises', () => {
       await many(ordering, 'newer', 2_000);
       expect(await ordering.append('s', submission)).toEqual({ status: 'client-unknown' });
       const { clientSeq, seq, count, prevTag, tag } = entry;
-      expect(await ordering.admit('s', 1, 'a', { clientSeq, seq, count, prevTag, tag })).toEqual({ lastClientSeq: 1 });
+      expect(await ordering.admit('s', 1, 'a', { clientSeq, seq, count, prevTag, tag })).toEqual({
+        lastClientSeq: 1,
+        seq: 1,
+      });
       expect(await ordering.append('s', submission)).toEqual({ status: 'duplicate', epoch: 1, seq: 1 });
       // Those that came a moment ago are still known.
       const fresh = { ...submission, clientId: 'newer-0' };

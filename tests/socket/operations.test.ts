@@ -373,3 +373,25 @@ describe('[DL5] frames', () => {
     expect(batch).toMatchObject({ prevSeq: 0, prevTag: '', tag: entryTag(identity) });
   });
 });
+
+test('[DL1] [EO11] a join tells the history as far as it knows of the numbers of its client, also where the hint for them was lost', async () => {
+  const shared = new MemoryEventOrdering({ clock: systemClock, scope: 'shared' });
+  const ordering = new LossyOrdering(shared, Math.random);
+  // No audit comes to the rescue.
+  const server = await startServer({ ordering, config: { auditIntervalMs: 600_000 } });
+  const ada = await server.connect({ user: 'ada' });
+  const sessionId = await createSession(ada);
+  const { clientId, signature } = (await Follower.join(ada, sessionId)).reply.client;
+  const client = { clientId, signature };
+  ordering.fates = { dropped: 1 };
+  ordering.appends = 'lose-the-answer';
+  expect(await ada.refusal('operation:submit', { sessionId, clientSeq: 1, operations: ['x'] })).toMatchObject({
+    code: 'BACKEND_UNAVAILABLE',
+  });
+  ordering.appends = 'work';
+  expect(ordering.counts).toMatchObject({ appendsFailed: 1, dropped: 1 });
+
+  // What it does not find in the history under a number that is taken, a client takes for another tab's, and sends its own again.
+  const again = await Follower.join(await server.connect({ user: 'ada' }), sessionId, { client });
+  expect([again.reply.client.lastClientSeq, again.operations]).toEqual([1, ['x']]);
+});

@@ -1,4 +1,11 @@
-import type { AppendResult, EventOrdering, Hint, HotLog, Submission } from '../../src/ordering/event-ordering';
+import type {
+  Admitted,
+  AppendResult,
+  EventOrdering,
+  Hint,
+  HotLog,
+  Submission,
+} from '../../src/ordering/event-ordering';
 import { entryTag } from '../../src/ordering/tag';
 import { prevSeqOf, type ClientRow, type Entry } from '../../src/protocol/entry';
 import { FlowError } from '../../src/protocol/errors';
@@ -105,16 +112,12 @@ export class CarelessOrdering implements EventOrdering {
     return true;
   }
 
-  async admit(
-    sessionId: string,
-    _epoch: number,
-    clientId: string,
-    stored: ClientRow | null,
-  ): Promise<{ lastClientSeq: number }> {
+  async admit(sessionId: string, _epoch: number, clientId: string, stored: ClientRow | null): Promise<Admitted> {
     const { clients } = this.#log(sessionId);
     const lastClientSeq = Math.max(clients.get(clientId) ?? 0, stored?.clientSeq ?? 0);
     clients.set(clientId, lastClientSeq);
-    return { lastClientSeq };
+    // In one process nobody lags behind, so nobody waits for it.
+    return { lastClientSeq, seq: 0 };
   }
 
   async append(sessionId: string, submission: Submission): Promise<AppendResult> {

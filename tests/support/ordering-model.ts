@@ -1,4 +1,4 @@
-import type { AppendResult, Submission } from '../../src/ordering/event-ordering';
+import type { Admitted, AppendResult, Submission } from '../../src/ordering/event-ordering';
 import { entryTag } from '../../src/ordering/tag';
 import { markOf, type ClientRow, type Entry } from '../../src/protocol/entry';
 import { GENESIS, type Mark, type Position } from '../../src/protocol/positions';
@@ -25,12 +25,12 @@ export class OrderingModel {
     return last ? markOf(last) : GENESIS;
   }
 
-  admit(clientId: string): { lastClientSeq: number } {
+  admit(clientId: string): Admitted {
     const stored = this.#lastOf(clientId, this.saved.seq);
     const known = this.#known.get(clientId) ?? null;
     const newer = (known?.clientSeq ?? 0) >= (stored?.clientSeq ?? 0) ? known : stored;
     this.#known.set(clientId, newer);
-    return { lastClientSeq: newer?.clientSeq ?? 0 };
+    return { lastClientSeq: newer?.clientSeq ?? 0, seq: newer?.seq ?? 0 };
   }
 
   storedRow(clientId: string): ClientRow | null {

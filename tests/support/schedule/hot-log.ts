@@ -63,7 +63,7 @@ export class HotLog implements SharedLog {
     epoch: number,
     clientId: string,
     stored: ClientRow | null,
-  ): Promise<{ lastClientSeq: number } | 'wrong-epoch'> {
+  ): ReturnType<EventOrdering['admit']> {
     this.#steps.push({ kind: 'admit', epoch, clientId, stored });
     return this.#log.admit(this.#sessionId, epoch, clientId, stored);
   }

@@ -99,7 +99,7 @@ export class OrderingView implements EventOrdering {
     epoch: number,
     clientId: string,
     stored: ClientRow | null,
-  ): Promise<{ lastClientSeq: number } | 'wrong-epoch'> {
+  ): ReturnType<EventOrdering['admit']> {
     const { trace, name, onAdmitting } = this.#options;
     onAdmitting(sessionId, clientId);
     return this.#ask(async () => {
