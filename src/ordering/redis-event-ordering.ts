@@ -90,9 +90,9 @@ export class RedisEventOrdering implements EventOrdering {
     const at = this.#clock.now();
     const [status, first = '', second = '', third = '', kept = ''] = await this.#ask('append', (redis) =>
       redis.flowAppend(
-        ...[meta, log, clients, live],
+        ...[meta, log, clients],
         ...[epoch, clientId, firstClientSeq, count, operations, JSON.stringify(userId), at],
-        ...[base ? base.seq : '', base ? base.tag : '', MAX_HINT_BYTES, this.#publish],
+        ...[base ? base.seq : '', base ? base.tag : '', MAX_HINT_BYTES, this.#publish, live],
       ),
     );
     switch (status) {
@@ -133,7 +133,7 @@ export class RedisEventOrdering implements EventOrdering {
 
   async markSaved(sessionId: string, { epoch, seq, tag }: Position): Promise<void> {
     const { meta, log, live } = this.#names(sessionId);
-    await this.#ask('mark saved', (redis) => redis.flowMarkSaved(meta, log, live, epoch, seq, tag, this.#publish));
+    await this.#ask('mark saved', (redis) => redis.flowMarkSaved(meta, log, epoch, seq, tag, this.#publish, live));
   }
 
   follow(sessionId: string, onHint: (hint: Hint) => void): Promise<() => Promise<void>> {

@@ -5,6 +5,9 @@
  * `meta` is a hash: epoch, seq, tag (the head), savedSeq, savedTag, floor, and `idle` while a released session's keys expire. `clients` is
  * a hash: clientId → `clientSeq:seq:count:prevTag:tag` of its last batch. `log` is a stream with ids `<epoch>-<seq>` and one field `e`:
  * see redis-entry-text.ts.
+ *
+ * The channel of hints lies in the same slot, and is no key: while a slot moves to another node, a script is put off when some of its KEYS
+ * are there and some are not, and a channel never is.
  */
 
 /**
@@ -19,12 +22,12 @@ end
 `;
 
 /**
- * EO1–EO7. KEYS: meta, log, clients, live (a channel). ARGV: epoch, clientId, firstClientSeq, count, operations, userId as JSON, time in
- * ms, seq and tag of the base or two empty texts, largest entry that a hint carries, the publishing command. `kept`: see above, or empty.
+ * EO1–EO7. KEYS: meta, log, clients. ARGV: epoch, clientId, firstClientSeq, count, operations, userId as JSON, time in ms, seq and tag of the
+ * base or two empty texts, largest entry that a hint carries, the publishing command and its channel. `kept`: see above, or empty.
  * Returns {status, …}: accepted seq prevTag tag kept | duplicate seq | gap expected | conflict | stale-base seq tag | client-unknown | wrong-epoch.
  */
 export const APPEND = {
-  numberOfKeys: 4,
+  numberOfKeys: 3,
   lua: `
 ${KEEP}
 local epoch, clientId, first, count, operations = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
@@ -57,7 +60,7 @@ redis.call('HSET', KEYS[3], clientId, table.concat({last, seq, ARGV[4], prevTag,
 if meta[4] then keep(KEYS[1], KEYS[2], KEYS[3]) end
 local hint = #entry <= tonumber(ARGV[10]) and table.concat({'e', epoch, seq, entry}, '\\n')
   or table.concat({'h', epoch, seq, tag}, '\\n')
-redis.call(ARGV[11], KEYS[4], hint)
+redis.call(ARGV[11], ARGV[12], hint)
 return {'accepted', seq, prevTag, tag, meta[4] or ''}
 `,
 } as const;
@@ -127,18 +130,18 @@ return {meta, entries}
 } as const;
 
 /**
- * KEYS: meta, log, live (a channel). ARGV: epoch, seq, tag, the publishing command. Moves `saved` up and lets go of what is at or below it;
+ * KEYS: meta, log. ARGV: epoch, seq, tag, the publishing command and its channel. Moves `saved` up and lets go of what is at or below it;
  * never beyond the head, never under another epoch. Returns whether it did. Trimming comes first: a Redis that is full refuses a script's
  * first write only if it needs memory, and this one must work there above all.
  */
 export const MARK_SAVED = {
-  numberOfKeys: 3,
+  numberOfKeys: 2,
   lua: `
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'savedSeq')
 if meta[1] ~= ARGV[1] or tonumber(ARGV[2]) <= tonumber(meta[3]) or tonumber(ARGV[2]) > tonumber(meta[2]) then return 0 end
 redis.call('XTRIM', KEYS[2], 'MINID', ARGV[1] .. '-' .. string.format('%.0f', tonumber(ARGV[2]) + 1))
 redis.call('HSET', KEYS[1], 'savedSeq', ARGV[2], 'savedTag', ARGV[3], 'floor', ARGV[2])
-redis.call(ARGV[4], KEYS[3], table.concat({'s', ARGV[1], ARGV[2], ARGV[3]}, '\\n'))
+redis.call(ARGV[4], ARGV[5], table.concat({'s', ARGV[1], ARGV[2], ARGV[3]}, '\\n'))
 return 1
 `,
 } as const;

@@ -128,8 +128,9 @@ export class ClusterRedis implements Topology {
     return this.cluster.nodes.filter(({ port }) => ports.has(port));
   }
 
-  /** Moves a slot with everything in it; `between` runs while half of it is there and the rest is still here. Answers how many keys moved. */
-  async move(slot: number, to: RedisServer, between: () => Promise<void>): Promise<number> {
+  /** Moves the slot of a key with everything in it, that key first; `between` runs when it is there and the rest is still here. Answers how many keys moved. */
+  async move(first: string, to: RedisServer, between: () => Promise<void>): Promise<number> {
+    const slot = await this.slotOf(first);
     const from = await this.cluster.masterOf(slot);
     const idOf = (node: RedisServer): Promise<string> =>
       node.command(async (client) => String(await client.call('CLUSTER', 'MYID')));
@@ -137,11 +138,10 @@ export class ClusterRedis implements Topology {
     await to.command((client) => client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId));
     await from.command((client) => client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId));
     let moved = 0;
-    for (;;) {
-      const keys = await from.command((client) => client.cluster('GETKEYSINSLOT', slot, 1));
-      if (keys.length === 0) break;
-      const options = [MIGRATE_DEADLINE_MS, 'KEYS', ...keys.map(String)];
-      await from.command((client) => client.call('MIGRATE', '127.0.0.1', to.port, '', 0, ...options));
+    for (let keys = [first]; keys.length > 0; keys = await keysIn(from, slot)) {
+      await from.command((client) =>
+        client.call('MIGRATE', '127.0.0.1', to.port, '', 0, MIGRATE_DEADLINE_MS, 'KEYS', ...keys),
+      );
       moved += keys.length;
       if (moved === 1) await between();
     }
@@ -156,5 +156,9 @@ export class ClusterRedis implements Topology {
 }
 
 const MIGRATE_DEADLINE_MS = 5_000;
+
+/** One at a time, so that a slot moves in as many steps as it can. */
+const keysIn = (node: RedisServer, slot: number): Promise<string[]> =>
+  node.command(async (client) => (await client.cluster('GETKEYSINSLOT', slot, 1)).map(String));
 
 export type AnyRedis = SingleRedis | SentinelRedis | ClusterRedis;
