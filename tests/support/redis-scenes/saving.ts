@@ -1,5 +1,5 @@
 import type { RuleInScene } from './scene';
-import { NO_AUDIT } from './stage';
+import { NO_AUDIT, NOWHERE } from './stage';
 
 export const SAVING_SCENES: readonly RuleInScene[] = [
   {
@@ -61,12 +61,15 @@ export const SAVING_SCENES: readonly RuleInScene[] = [
       changes: [{ folder: 'src/ordering', find: 'if meta[2] ~= meta[3] then return 0 end\n', replace: '' }],
     }),
     async scene(stage) {
-      const { near } = stage;
+      const { near, far } = stage;
       const ada = await stage.author(near, 'ada');
       stage.holdSaves(near);
       await ada.write();
+      // The other one must not look while this one is still ending.
+      stage.lead(far, NOWHERE);
       await near.server.stop();
       stage.die(near);
+      stage.lead(far, stage.redis.server.port);
       await stage.within('somebody who never had it open to save it', async () => (await stage.stored()).seq === 1);
     },
   },

@@ -24,7 +24,7 @@ const SESSION = 'scene';
 const ON_REDIS = forEachService(() => 'redis' as const);
 const KEYS = new RedisKeys('flow:');
 /** Nobody listens there. */
-const NOWHERE = 0;
+export const NOWHERE = 0;
 const NEVER = new Promise<void>(() => {});
 
 const SETTINGS: Partial<Config> = {
