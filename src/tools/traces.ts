@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import * as Y from 'yjs';
 import { z } from 'zod';
+import { faultOf } from '../lib/parse';
 
 /** Position and deleted count in Unicode code points. */
 const patch = z.tuple([z.int().min(0), z.int().min(0), z.string()]);
@@ -50,9 +51,7 @@ export async function readTrace(path: string): Promise<History> {
     return isConcurrent ? fromConcurrent(concurrentTrace.parse(json)) : fromSequential(sequentialTrace.parse(json));
   } catch (cause) {
     if (!(cause instanceof z.ZodError)) throw new TraceError(`${path}: ${messageOf(cause)}`, { cause });
-    const issue = cause.issues[0];
-    const where = issue?.path.map(String).join('.');
-    throw new TraceError(`${path}: this is no editing trace: ${where ? `${where}: ` : ''}${issue?.message}`, { cause });
+    throw new TraceError(`${path}: this is no editing trace: ${faultOf(cause)}`, { cause });
   }
 }
 
