@@ -4,7 +4,7 @@ import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-st
 import { createSession, yjsUpdates } from '../support/documents';
 import { eventually } from '../support/eventually';
 import { Follower } from '../support/follower';
-import { seededRandom } from '../support/random';
+import { seededRandom } from '../../src/tools/seeded-random';
 import { RawSocket } from '../support/raw-socket';
 import { startServer, type TestServer } from '../support/server';
 import type { WireClient } from '../support/wire-client';
