@@ -16,3 +16,13 @@ export function faultOf({ issues: [issue] }: z.ZodError): string {
   const where = issue?.path.map(String).join('.');
   return `${where ? `${where}: ` : ''}${issue?.message ?? 'malformed'}`;
 }
+
+/** What somebody else wrote down as JSON; null: it does not match the schema, or is no JSON. */
+export function readJson<S extends z.ZodType>(schema: S, text: unknown): z.output<S> | null {
+  if (typeof text !== 'string') return null;
+  try {
+    return schema.safeParse(JSON.parse(text)).data ?? null;
+  } catch {
+    return null;
+  }
+}
