@@ -118,8 +118,8 @@ function placeOf(file: string): Place {
 function layerOf(file: string, folder: string): Layer {
   if (file.startsWith('config/')) return 'config';
   if (file === 'src/main.ts' || file === 'src/doctor.ts') return 'entry';
-  // Both name implementations: the one to choose among them, the other for those who bring their own choice.
-  if (file === 'src/container.ts' || file === 'src/index.ts') return 'container';
+  // It names implementations too, for those who bring their own choice.
+  if (file === 'src/index.ts') return 'container';
   if (folder === 'src') return 'app';
   const room = file.split('/')[1];
   switch (room) {
@@ -132,6 +132,7 @@ function layerOf(file: string, folder: string): Layer {
     case 'web':
     case 'tools':
     case 'doctor':
+    case 'container':
       return room;
     case 'http':
     case 'socket':

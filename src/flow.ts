@@ -3,7 +3,7 @@ import type { Router } from 'express';
 import type { Config } from '../config/load-config';
 import { configOf, type SettingValues } from '../config/setting-values';
 import type { Authenticate, Authorize } from './access/access';
-import { createFlowContainer, originRulesOf } from './container';
+import { createFlowContainer } from './container';
 import { createPages } from './http/pages';
 import { createHttpRouter } from './http/router';
 import type { InstanceGuard } from './instances/instance-guard';
@@ -147,7 +147,6 @@ export function assembleFlow(config: Config, options: Omit<FlowOptions, 'config'
       startedAtMonotonic: clock.monotonic(),
       warnings: options.warnings ?? new RecentWarnings({ clock }),
       saveStallMs: config.saveStallMs,
-      originRules: originRulesOf({ authenticate: hooks.authenticate, config }),
       httpLimits: config,
       trustProxy: config.trustProxy,
       maxBatchBytes: config.maxBatchBytes,

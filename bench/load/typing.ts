@@ -1,5 +1,6 @@
 import * as Y from 'yjs';
-import { FIELD, randomOf } from '../../src/tools/traces';
+import { seededRandom } from '../../src/tools/seeded-random';
+import { FIELD } from '../../src/tools/traces';
 
 const LETTERS = 'etaoin shrdlu';
 /** Like people: words in a row, a correction now and then, and sometimes somewhere else. */
@@ -18,7 +19,7 @@ export function typedUpdates(count: number): string[] {
 
 /** A document's whole life, edit by edit, and what it says in the end. */
 export function typedDocument(edits: number): { updates: readonly string[]; text: string } {
-  const random = randomOf(SEED);
+  const random = seededRandom(SEED);
   const doc = new Y.Doc();
   const text = doc.getText(FIELD);
   const updates = recordUpdates(doc);

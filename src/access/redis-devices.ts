@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readJson } from '../lib/parse';
 import type { RedisKeys } from '../redis/keys';
 import type { RedisConnections } from '../redis/redis-connections';
 import { byLastSeen, type Device, type Devices, type Sighting } from './devices';
@@ -27,7 +28,7 @@ export class RedisDevices implements Devices {
 
   async seen({ userId, deviceId, label, address, at }: Sighting): Promise<void> {
     const [key, setKey] = [this.#keys.device(deviceId), this.#keys.devicesOf(userId)];
-    const known = read(await this.#redis.ask('read device', (client) => client.get(key)));
+    const known = readJson(rowText, await this.#redis.ask('read device', (client) => client.get(key)));
     const firstSeenAt = known?.userId === userId ? known.firstSeenAt : at;
     const row: Row = { userId, deviceId, label, address, firstSeenAt, lastSeenAt: at };
     await this.#redis.askMany('see device', [
@@ -60,12 +61,12 @@ export class RedisDevices implements Devices {
     ]);
   }
 
-  async #read(deviceIds: readonly string[]): Promise<Array<Row | undefined>> {
+  async #read(deviceIds: readonly string[]): Promise<Array<Row | null>> {
     const texts = await this.#redis.askMany(
       'read devices',
       deviceIds.map((deviceId) => (to) => to.get(this.#keys.device(deviceId))),
     );
-    return texts.map(read);
+    return texts.map((text) => readJson(rowText, text));
   }
 }
 
@@ -83,13 +84,4 @@ type Row = z.infer<typeof rowText>;
 
 function deviceOf({ deviceId, label, address, firstSeenAt, lastSeenAt }: Row): Device {
   return { deviceId, label, address, firstSeenAt, lastSeenAt };
-}
-
-function read(text: unknown): Row | undefined {
-  if (typeof text !== 'string') return undefined;
-  try {
-    return rowText.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isDoneWithin, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
 import { Outage } from '../lib/outage';
+import { readJson } from '../lib/parse';
 import { linkAccess, role } from '../protocol/schemas';
 import type { RedisKeys } from '../redis/keys';
 import type { RedisConnections } from '../redis/redis-connections';
@@ -59,7 +60,7 @@ export class RedisRoleCache implements RoleCache {
     });
     if (!(await isDoneWithin(this.#clock, heard, PATIENCE_MS))) this.#isAway = true;
     const [text, ttlMs] = found;
-    const access = read(text);
+    const access = readJson(rowText, text);
     if (!access || !isBelievable(access, believable)) return null;
     this.#near.keep(sessionId, userId, access, Math.min(Number(ttlMs), this.#ttlMs));
     return access;
@@ -95,13 +96,3 @@ export class RedisRoleCache implements RoleCache {
 }
 
 const rowText = z.object({ role: role.nullable(), link: linkAccess, number: z.int().min(0) });
-
-/** What is none of ours is not there. */
-function read(text: unknown): CachedAccess | null {
-  if (typeof text !== 'string') return null;
-  try {
-    return rowText.parse(JSON.parse(text));
-  } catch {
-    return null;
-  }
-}

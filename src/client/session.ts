@@ -25,10 +25,10 @@ import { Proposals, type Proposed } from './proposals';
 import { Receipt } from './receipt';
 import { Reception } from './reception';
 import type { Refusal } from './refusals';
-import { Roster } from './roster';
 import type { SessionEvents } from './session-events';
 import { statusOf, type SessionStatus } from './session-status';
 import type { StoredQueue } from './stored-queue';
+import { Surroundings } from './surroundings';
 import { Timers, type Clock } from './timers';
 import { Waiters } from './waiters';
 
@@ -56,16 +56,10 @@ export class FlowSession {
   readonly #dispatch: Dispatch;
   readonly #membership: Membership;
   readonly #awareness: AwarenessSender;
-  readonly #roster = new Roster();
+  readonly #surroundings = new Surroundings(this.#emitter);
   readonly #stopListening: Array<() => void>;
   readonly #joining = new Waiters();
   readonly #saving = new Waiters();
-  /** Who was there when we came in, and where they pointed. */
-  #present: Pick<Replies['session:join'], 'participants' | 'awareness'> = { participants: [], awareness: {} };
-  #info: SessionInfo | null = null;
-  /** By a name that we learned of only when we came back. */
-  #isRenamed = false;
-  #role: Role | null = null;
   #lastStatus = '';
   #departures = 0;
 
@@ -163,21 +157,21 @@ export class FlowSession {
   }
 
   get info(): SessionInfo | null {
-    return this.#info;
+    return this.#surroundings.info;
   }
 
   /** What we may do; null before the first join. */
   get role(): Role | null {
-    return this.#role;
+    return this.#surroundings.role;
   }
 
   /** By our role nothing of ours would be taken. False while that is not known. */
   get isReadOnly(): boolean {
-    return this.#role === 'viewer' || this.#role === 'commenter';
+    return this.#surroundings.isReadOnly;
   }
 
   get participants(): readonly Participant[] {
-    return this.#roster.list;
+    return this.#surroundings.participants;
   }
 
   /** What the server takes at most, as far as it has told. */
@@ -348,9 +342,11 @@ export class FlowSession {
       heard('operation:saved', (saved) => this.#reception.onSaved(saved)),
       heard('session:forked', () => this.#membership.rejoin()),
       heard('session:closed', ({ reason }) => this.#onClosedByServer(reason)),
-      heard('session:renamed', ({ title }) => this.#onRenamed(title)),
+      heard('session:renamed', ({ title }) => this.#surroundings.onRenamed(title)),
       heard('session:role', ({ role }) => this.#onRole(role)),
-      heard('session:participants', (change) => this.#onParticipants(change)),
+      heard('session:participants', (change) => {
+        if (this.isLive) this.#surroundings.onParticipants(change);
+      }),
       heard('awareness:update', ({ states }) => {
         if (this.isLive) this.#emitter.emit('awareness', states);
       }),
@@ -372,34 +368,20 @@ export class FlowSession {
   }
 
   #onJoined(reply: Replies['session:join']): boolean {
-    const { client, session, role, limits } = reply;
+    const { client, limits } = reply;
     this.#holding.queue.limits = limits;
     this.#holding.client = { clientId: client.clientId, signature: client.signature };
-    this.#takeInfo(session);
-    this.#takeRole(role);
+    this.#surroundings.onJoined(reply);
     return this.#reception.onJoined(reply);
   }
 
-  /** The last one tells what the session is and who is there; the join told as well, but of a time before its pages. */
   #onPage(page: Replies['operation:catch-up']): boolean {
-    const { session, participants, awareness } = page;
-    if (session) this.#takeInfo(session);
-    if (participants && awareness) this.#present = { participants, awareness };
+    this.#surroundings.onPage(page);
     return this.#reception.onPage(page);
   }
 
-  #takeInfo(info: SessionInfo): void {
-    this.#isRenamed ||= this.#info !== null && this.#info.title !== info.title;
-    this.#info = info;
-  }
-
   #onLive(): void {
-    const { participants, awareness } = this.#present;
-    if (this.#isRenamed && this.#info) this.#emitter.emit('renamed', this.#info);
-    this.#isRenamed = false;
-    this.#roster.begin(participants);
-    this.#emitter.emit('participants', this.participants);
-    this.#emitter.emit('awareness', awareness);
+    this.#surroundings.onLive();
     this.#reception.onLive();
     if (this.isLive) this.#joining.resolve();
     this.#tell();
@@ -452,26 +434,8 @@ export class FlowSession {
   /** What the server did not take from a reader, it takes from a writer. */
   #onRole(role: Role): void {
     const wasReadOnly = this.isReadOnly;
-    this.#takeRole(role);
+    this.#surroundings.onRole(role);
     if (wasReadOnly && !this.isReadOnly) this.#dispatch.begin();
-  }
-
-  #takeRole(role: Role): void {
-    if (role === this.#role) return;
-    this.#role = role;
-    this.#emitter.emit('role', role);
-  }
-
-  #onRenamed(title: string): void {
-    if (!this.#info) return;
-    this.#info = { ...this.#info, title };
-    this.#emitter.emit('renamed', this.#info);
-  }
-
-  #onParticipants(change: Announcements['session:participants']): void {
-    if (!this.isLive) return;
-    this.#roster.change(change);
-    this.#emitter.emit('participants', this.participants);
   }
 
   // ————— details

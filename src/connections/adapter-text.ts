@@ -1,5 +1,6 @@
 import { PacketType } from 'socket.io-parser';
 import { z } from 'zod';
+import { readJson } from '../lib/parse';
 
 /** An event for rooms, as the adapter publishes it: whose it is, what it says, and to whom. */
 const published = z.tuple([
@@ -19,14 +20,7 @@ const NOTHING: readonly unknown[] = [];
 export const adapterText = {
   encode: (message: unknown): string => JSON.stringify(message),
 
-  decode(message: Buffer): readonly unknown[] {
-    try {
-      const read = published.safeParse(JSON.parse(message.toString()));
-      return read.success ? read.data : NOTHING;
-    } catch {
-      return NOTHING;
-    }
-  },
+  decode: (message: Buffer): readonly unknown[] => readJson(published, message.toString()) ?? NOTHING,
 };
 
 /** What instances ask of each other is this and nothing else: to emit something on the server itself, with nobody waiting. */
@@ -37,10 +31,4 @@ const request = z.strictObject({
 });
 
 /** Whether the adapter may see this message. Of requests, it knows some that would disconnect everyone. */
-export function isRequest(message: Buffer): boolean {
-  try {
-    return request.safeParse(JSON.parse(message.toString())).success;
-  } catch {
-    return false;
-  }
-}
+export const isRequest = (message: Buffer): boolean => readJson(request, message.toString()) !== null;

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { User } from '../access/access';
-import { FlowError } from '../protocol/errors';
+import { parse } from '../lib/parse';
 import type { Endpoint } from './endpoints';
 
 /** A request as it came in, before anything of it is believed. */
@@ -93,16 +93,4 @@ async function check<E extends Endpoint>(endpoint: E, incoming: Incoming): Promi
     query: parse<E['query']>(endpoint.query, query),
     body: parse<E['body']>(endpoint.body, await incoming.readBody()),
   };
-}
-
-/** A key of the request may be as long as the request. */
-const MAX_MESSAGE_CHARS = 300;
-
-function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const where = issue?.path.map(String).join('.');
-  const message = `${where ? `${where}: ` : ''}${issue?.message ?? 'malformed'}`;
-  throw new FlowError('BAD_REQUEST', message.slice(0, MAX_MESSAGE_CHARS));
 }

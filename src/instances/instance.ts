@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readJson } from '../lib/parse';
 
 const onWhat = z.record(z.string(), z.string());
 
@@ -31,10 +32,4 @@ export type Instance = Readonly<z.infer<typeof instance>>;
 export const writeInstance = (said: Instance): string => JSON.stringify(said);
 
 /** Null: it is no description of an instance. */
-export function readInstance(text: string): Instance | null {
-  try {
-    return instance.parse(JSON.parse(text));
-  } catch {
-    return null;
-  }
-}
+export const readInstance = (text: string): Instance | null => readJson(instance, text);

@@ -3,6 +3,7 @@ import { FlowError } from '../protocol/errors';
 import { demandJsonValue, MAX_JSON_DEPTH } from '../protocol/json-value';
 import { MAX_PARTS, MAX_SUBDOCUMENTS, MAX_TYPE_DEPTH } from '../protocol/yjs-bounds';
 import { TypeNesting } from '../protocol/yjs-nesting';
+import { isNestedDeeperThan } from './json-depth';
 
 /** A replica counts what it ever inserted: two thousand million is no one's document, and sums of two stay exact. */
 const MAX_CLOCK = 2 ** 31 - 1;
@@ -256,7 +257,7 @@ class Scan {
       return this.#refuse('has a value that is not JSON');
     }
     // Only a value that could be dangerous is looked through: it may be a million parts.
-    if (isDeep(text) || SUSPICIOUS.test(text)) demandJsonValue(value, this.#what);
+    if (isNestedDeeperThan(MAX_JSON_DEPTH, text) || SUSPICIOUS.test(text)) demandJsonValue(value, this.#what);
   }
 
   #anyList(): number {
@@ -383,24 +384,3 @@ class Scan {
     throw new FlowError('BAD_REQUEST', `${this.#what} is not a Yjs update: it ${why}.`);
   }
 }
-
-/** Whether a JSON text may be nested deeper than is allowed. Strings are passed over. */
-function isDeep(text: string): boolean {
-  let depth = 0;
-  let isInString = false;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code === CODE.quote) isInString = !isInString;
-    else if (code === CODE.backslash) at += 1;
-    else if (isInString) continue;
-    else if (code === CODE.closingBracket || code === CODE.closingBrace) depth -= 1;
-    else if (code === CODE.bracket || code === CODE.brace) {
-      depth += 1;
-      if (depth > MAX_JSON_DEPTH) return true;
-    }
-  }
-  return false;
-}
-
-/** UTF-16 units that say how JSON is nested. */
-const CODE = { quote: 0x22, bracket: 0x5b, backslash: 0x5c, closingBracket: 0x5d, brace: 0x7b, closingBrace: 0x7d };

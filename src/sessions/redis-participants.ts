@@ -1,6 +1,7 @@
 import type { ChainableCommander } from 'ioredis';
 import type { Clock } from '../lib/clock';
 import { type NestedMap, putNested, removeNested } from '../lib/nested-map';
+import { readJson } from '../lib/parse';
 import { type Participant, participant as participantSchema } from '../protocol/schemas';
 import type { RedisKeys } from '../redis/keys';
 import type { RedisClient } from '../redis/redis-clients';
@@ -158,17 +159,9 @@ const kept = participantSchema.strip();
 function readAll(texts: unknown): Participant[] {
   if (!Array.isArray(texts)) return [];
   return (texts as readonly unknown[]).flatMap((text) => {
-    const read = kept.safeParse(parse(text));
-    return read.success ? [read.data] : [];
+    const read = readJson(kept, text);
+    return read ? [read] : [];
   });
-}
-
-function parse(text: unknown): unknown {
-  try {
-    return JSON.parse(String(text));
-  } catch {
-    return undefined;
-  }
 }
 
 function inParts<Item>(items: readonly Item[], size: number): Item[][] {

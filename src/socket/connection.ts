@@ -2,6 +2,7 @@ import type { Socket } from 'socket.io';
 import type { User } from '../access/access';
 import { pause, type Clock } from '../lib/clock';
 import type { Logger } from '../lib/logger';
+import { parse } from '../lib/parse';
 import { RefusalLog } from '../lib/refusal-log';
 import type { ConnectionLimits } from '../limits/connection-limits';
 import type { OpenSession } from '../live/open-session';
@@ -29,8 +30,6 @@ const UNREAD_SHARE = 1 / 4;
 const UNREAD_POLL_MS = 10;
 /** Looking at a buffer costs as much as it holds; so many short answers cannot outgrow the bound by much. */
 const REQUESTS_PER_BACKLOG_CHECK = 64;
-/** Of a message that quotes what the client sent. */
-const MAX_MESSAGE_CHARS = 200;
 
 interface ConnectionOptions {
   readonly telemetry: Telemetry;
@@ -115,7 +114,7 @@ export class Connection {
         acknowledge?.({ status: 'ok', ...reply });
       };
       try {
-        const handled = handle(parse(name, body), respond);
+        const handled = handle(parse(requests[name], body) as Requests[Name], respond);
         handled?.catch((fault: unknown) => this.#refuse(fault, name, acknowledge));
       } catch (fault) {
         this.#refuse(fault, name, acknowledge);
@@ -217,12 +216,3 @@ function once<Answer>(answer: ((value: Answer) => void) | undefined): ((value: A
 
 /** Socket.IO hands a function over when the client wants an answer. */
 const isAcknowledge = (value: unknown): value is Acknowledge => typeof value === 'function';
-
-function parse<Name extends RequestName>(name: Name, body: unknown): Requests[Name] {
-  const parsed = requests[name].safeParse(body);
-  if (parsed.success) return parsed.data as Requests[Name];
-  const issue = parsed.error.issues[0];
-  const where = issue?.path.map(String).join('.');
-  const message = `${where ? `${where}: ` : ''}${issue?.message ?? 'malformed'}`;
-  throw new FlowError('BAD_REQUEST', message.slice(0, MAX_MESSAGE_CHARS));
-}

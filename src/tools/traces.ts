@@ -3,6 +3,8 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import * as Y from 'yjs';
 import { z } from 'zod';
+import { faultOf } from '../lib/parse';
+import { seededRandom } from './seeded-random';
 
 /** Position and deleted count in Unicode code points. */
 const patch = z.tuple([z.int().min(0), z.int().min(0), z.string()]);
@@ -50,9 +52,7 @@ export async function readTrace(path: string): Promise<History> {
     return isConcurrent ? fromConcurrent(concurrentTrace.parse(json)) : fromSequential(sequentialTrace.parse(json));
   } catch (cause) {
     if (!(cause instanceof z.ZodError)) throw new TraceError(`${path}: ${messageOf(cause)}`, { cause });
-    const issue = cause.issues[0];
-    const where = issue?.path.map(String).join('.');
-    throw new TraceError(`${path}: this is no editing trace: ${where ? `${where}: ` : ''}${issue?.message}`, { cause });
+    throw new TraceError(`${path}: this is no editing trace: ${faultOf(cause)}`, { cause });
   }
 }
 
@@ -167,7 +167,7 @@ export function makeHistory({
   edits: number;
   authors: number;
 }): History {
-  const random = randomOf(seed);
+  const random = seededRandom(seed);
   const docs = Array.from({ length: authors }, (_, author) => {
     const doc = new Y.Doc();
     doc.clientID = replicaIdOf(author);
@@ -228,14 +228,3 @@ const JUMP = 0.02;
 const MAX_BURST = 24;
 /** From here on authors delete as much as they write, so that long histories make long documents but not endless ones. */
 const MAX_LENGTH = 60_000;
-
-/** Mulberry32: small, fast, and the same everywhere. */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}

@@ -1,5 +1,5 @@
 import { fromBase64, fromBase64Portably, toBase64, toBase64Portably } from '../../src/client/base64';
-import { seededRandom } from '../support/random';
+import { seededRandom } from '../../src/tools/seeded-random';
 
 describe('base64', () => {
   test.each([0, 1, 2, 3, 255, 8_191, 8_192, 8_193, 100_000])(

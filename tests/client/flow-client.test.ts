@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { FlowClient, type FlowClientOptions } from '../../src/client/flow-client';
 import { MemoryLocks, MemoryStorage } from '../../src/client/memory-storage';
+import type { FlowSession } from '../../src/client/session';
 import { FlowYjsProvider } from '../../src/client/yjs-provider';
+import type { ErrorCode } from '../../src/protocol/errors';
 import * as Y from 'yjs';
 import { eventually } from '../support/eventually';
 import { emptyJoin, refusalOf, ScriptedServer } from './support/scripted-server';
@@ -30,6 +32,16 @@ describe('a client of a scripted server', () => {
     });
     clients.push(client);
     return client;
+  }
+
+  /** A session that has submitted something, which the server refuses every time. */
+  async function refusedWith(code: ErrorCode): Promise<FlowSession> {
+    server.on('session:join', () => emptyJoin('s'));
+    server.on('operation:submit', () => refusalOf(code));
+    const session = clientOf({ backoff: { firstMs: 1, ceilingMs: 5 } }).session('s');
+    await session.join();
+    session.submit(['x']);
+    return session;
   }
 
   test('makes no connection before it is needed, and says the version of the wire and who it is', async () => {
@@ -197,11 +209,7 @@ describe('a client of a scripted server', () => {
   test.each(['CLIENT_SEQ_CONFLICT', 'CLIENT_UNKNOWN', 'INTERNAL', 'NOT_JOINED'] as const)(
     '[CL3] %s for ever is not retried for ever: the user is told, and the operation is kept',
     async (code) => {
-      server.on('session:join', () => emptyJoin('s'));
-      server.on('operation:submit', () => refusalOf(code));
-      const session = clientOf({ backoff: { firstMs: 1, ceilingMs: 5 } }).session('s');
-      await session.join();
-      session.submit(['x']);
+      const session = await refusedWith(code);
       await eventually('refused', () => session.status.state === 'refused');
       expect(session.status).toMatchObject({ reason: { code }, isReading: true, unsent: 1 });
       expect(server.named('operation:submit').length).toBe(8);
@@ -212,11 +220,7 @@ describe('a client of a scripted server', () => {
   test.each(['STORE_UNAVAILABLE', 'RATE_LIMITED', 'BUSY', 'NOT_DELIVERED', 'DRAINING'] as const)(
     '[CL3] %s is waited out, however long it takes',
     async (code) => {
-      server.on('session:join', () => emptyJoin('s'));
-      server.on('operation:submit', () => refusalOf(code));
-      const session = clientOf({ backoff: { firstMs: 1, ceilingMs: 5 } }).session('s');
-      await session.join();
-      session.submit(['x']);
+      const session = await refusedWith(code);
       await eventually('tried many times', () => server.named('operation:submit').length > 20);
       expect(session.status.state).toBe('saving');
     },

@@ -5,7 +5,7 @@ import type { FlowError } from '../../src/protocol/errors';
 import { MemoryLocks, MemoryStorage } from '../../src/client/memory-storage';
 import { FlowYjsProvider, type FlowYjsProviderOptions } from '../../src/client/yjs-provider';
 import { eventually } from '../support/eventually';
-import { seededRandom } from '../support/random';
+import { seededRandom } from '../../src/tools/seeded-random';
 import { updateOf } from '../support/yjs-bytes';
 import { sorted, useWorld } from './support/world';
 

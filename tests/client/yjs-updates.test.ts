@@ -4,7 +4,7 @@ import { toBase64 } from '../../src/client/base64';
 import { divideRefused, mergeUpdates, splitUpdate } from '../../src/client/yjs-updates';
 import { demandYjsUpdate } from '../../src/lib/yjs-update';
 import { FlowError } from '../../src/protocol/errors';
-import { seededRandom } from '../support/random';
+import { seededRandom } from '../../src/tools/seeded-random';
 import { updateOf } from '../support/yjs-bytes';
 
 /** Documents of several replicas with text, maps, formats and deletions, exchanged at random. */

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { markBefore, markOf, type Entry } from '../../src/protocol/entry';
 import { GENESIS, type Mark } from '../../src/protocol/positions';
 import type { DocumentStore } from '../../src/storage/document-store';
-import { seededRandom } from '../support/random';
+import { seededRandom } from '../../src/tools/seeded-random';
 import { StoreProcess } from '../support/store-process';
 import { chain } from '../support/entries';
 import { lmdbStore, nth, openedSession, sessionRecord, storedEntries, temporaryDirectory } from '../support/stores';

@@ -1,6 +1,6 @@
 import * as Y from 'yjs';
 import { createSession } from '../support/documents';
-import { seededRandom } from '../support/random';
+import { seededRandom } from '../../src/tools/seeded-random';
 import { useServers } from '../support/server';
 import { base64Of, collected, ofOne, text } from '../support/yjs-bytes';
 

@@ -34,6 +34,15 @@ async function newSession(cluster: Cluster): Promise<string> {
   return createSession(await at(cluster, 0).server.connect({ user: 'founder' }));
 }
 
+/** A session on two instances: its author is at the first one, and a reader at each. */
+async function startTwoWithReaders() {
+  const cluster = await startCluster({ size: 2 });
+  const sessionId = await newSession(cluster);
+  const author = await authorAt(cluster, 0, sessionId);
+  const readers = [await followerAt(cluster, 0, sessionId), await followerAt(cluster, 1, sessionId)];
+  return { cluster, sessionId, author, readers };
+}
+
 /** Everything stored, held against its own tags: dense, chained, whole. */
 async function storedOperations(cluster: Cluster, sessionId: string): Promise<unknown[]> {
   const entries = await cluster.store.operationLog.readAfter(sessionId, 0, Number.MAX_SAFE_INTEGER);
@@ -214,10 +223,7 @@ describe('[CL2] moving between instances', () => {
 
 describe('[ST4] [DL4] when the hot log is lost', () => {
   test('with everything saved nobody notices but for the epoch', async () => {
-    const cluster = await startCluster({ size: 2 });
-    const sessionId = await newSession(cluster);
-    const author = await authorAt(cluster, 0, sessionId);
-    const readers = [await followerAt(cluster, 0, sessionId), await followerAt(cluster, 1, sessionId)];
+    const { cluster, sessionId, author, readers } = await startTwoWithReaders();
     await author.write(...texts('a', 5));
     for (const reader of readers) await reader.reachSaved(5);
     const epoch = readers[0]?.epoch ?? 0;
@@ -236,10 +242,7 @@ describe('[ST4] [DL4] when the hot log is lost', () => {
   });
 
   test('what was ordered but not saved is saved from the tail: clients continue', async () => {
-    const cluster = await startCluster({ size: 2 });
-    const sessionId = await newSession(cluster);
-    const author = await authorAt(cluster, 0, sessionId);
-    const readers = [await followerAt(cluster, 0, sessionId), await followerAt(cluster, 1, sessionId)];
+    const { cluster, sessionId, author, readers } = await startTwoWithReaders();
     await author.write(...texts('a', 5));
     for (const reader of readers) await reader.reachSaved(5);
     cluster.store.isFull = true;
@@ -338,10 +341,7 @@ describe('[ST4] [DL4] when the hot log is lost', () => {
   });
 
   test('one that fell back behind the store is overruled: nobody is sent back', async () => {
-    const cluster = await startCluster({ size: 2 });
-    const sessionId = await newSession(cluster);
-    const author = await authorAt(cluster, 0, sessionId);
-    const readers = [await followerAt(cluster, 0, sessionId), await followerAt(cluster, 1, sessionId)];
+    const { cluster, sessionId, author, readers } = await startTwoWithReaders();
     cluster.store.isFull = true;
     await author.write(...texts('a', 6));
     const copy = await cluster.copyOfHotLog(sessionId);
@@ -364,10 +364,7 @@ describe('[ST4] [DL4] when the hot log is lost', () => {
   });
 
   test('one that fell back, but not behind the store: what was rolled back is written again, once', async () => {
-    const cluster = await startCluster({ size: 2 });
-    const sessionId = await newSession(cluster);
-    const author = await authorAt(cluster, 0, sessionId);
-    const readers = [await followerAt(cluster, 0, sessionId), await followerAt(cluster, 1, sessionId)];
+    const { cluster, sessionId, author, readers } = await startTwoWithReaders();
     cluster.store.isFull = true;
     await author.write(...texts('a', 10));
     for (const reader of readers) await reader.reach(10);

@@ -22,14 +22,20 @@ async function submit(client: WireClient, sessionId: string, ...numbered: number
     await client.demand('operation:submit', { sessionId, clientSeq, operations: [`op-${clientSeq}`] });
 }
 
-/** A server that was stopped with three operations saved and three that only its clients have. */
-async function afterUnsavedLoss() {
+/** A server on which Ada has written three operations. */
+async function startWithThree() {
   const store = new FaultyStore(new MemoryDocumentStore());
   const first = await startServer({ store, config });
   const ada = await first.connect({ user: 'ada' });
   const sessionId = await createSession(ada);
   const writer = await Follower.join(ada, sessionId);
   await submit(ada, sessionId, 1, 2, 3);
+  return { store, first, ada, sessionId, writer };
+}
+
+/** A server that was stopped with three operations saved and three that only its clients have. */
+async function afterUnsavedLoss() {
+  const { store, first, ada, sessionId, writer } = await startWithThree();
   await writer.reachSaved(3);
   store.isFull = true;
   await submit(ada, sessionId, 4, 5, 6);
@@ -43,12 +49,7 @@ async function afterUnsavedLoss() {
 
 describe('[CL2] after a restart', () => {
   test('with everything saved: continue, where the client left off, under a newer epoch', async () => {
-    const store = new FaultyStore(new MemoryDocumentStore());
-    const first = await startServer({ store, config });
-    const ada = await first.connect({ user: 'ada' });
-    const sessionId = await createSession(ada);
-    const writer = await Follower.join(ada, sessionId);
-    await submit(ada, sessionId, 1, 2, 3);
+    const { store, first, sessionId, writer } = await startWithThree();
     await writer.reach(3);
     expect(await first.stop()).toEqual({ unsavedSessions: [] });
     const second = await startServer({ store, config });

@@ -13,7 +13,7 @@ import { MemoryEventOrdering } from '../../src/ordering/memory-event-ordering';
 import { LmdbDocumentStore } from '../../src/storage/lmdb/lmdb-document-store';
 import { CarelessOrdering, UnreliableOrdering } from './broken-server-ordering';
 import { HastyDocumentStore, RefusingDocumentStore } from './broken-server-store';
-import { seededRandom } from './random';
+import { seededRandom } from '../../src/tools/seeded-random';
 
 /** One append in so many loses its answer. */
 const APPENDS_PER_LOSS = 50;

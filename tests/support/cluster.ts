@@ -4,7 +4,7 @@ import { MemoryEventOrdering } from '../../src/ordering/memory-event-ordering';
 import { MemoryDocumentStore } from '../../src/storage/memory/memory-document-store';
 import { FaultyStore } from './faulty-store';
 import { LossyOrdering, type HintFates } from './lossy-ordering';
-import { seededRandom } from './random';
+import { seededRandom } from '../../src/tools/seeded-random';
 import { startServer, type TestServer } from './server';
 
 export interface Instance {

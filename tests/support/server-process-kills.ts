@@ -6,7 +6,7 @@ import { MAX_HELD } from '../../src/tools/replay-author';
 import { replay, type ReplayReport, type RunningReplay } from '../../src/tools/replay-run';
 import type { History } from '../../src/tools/traces';
 import { eventually } from './eventually';
-import { seededRandom } from './random';
+import { seededRandom } from '../../src/tools/seeded-random';
 import { portToComeBackTo, type Ended, type Processes, type ServerProcess, type Variables } from './server-process';
 
 /** Operations that nobody was told are saved, at each kill. */

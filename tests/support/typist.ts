@@ -3,7 +3,7 @@ import { FlowClient } from '../../src/client/flow-client';
 import { FlowYjsProvider } from '../../src/client/yjs-provider';
 import { FIELD } from '../../src/tools/traces';
 import { eventually } from './eventually';
-import { seededRandom } from './random';
+import { seededRandom } from '../../src/tools/seeded-random';
 import type { Processes } from './server-process';
 
 /** Looks for its server again at once, so that a restart costs a test little. */

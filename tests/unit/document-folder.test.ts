@@ -7,7 +7,7 @@ import type { Entry } from '../../src/protocol/entry';
 import { FlowError } from '../../src/protocol/errors';
 import type { FoldSource } from '../../src/storage/document-folder';
 import { PiscinaDocumentFolder } from '../../src/storage/piscina-document-folder';
-import { seededRandom } from '../support/random';
+import { seededRandom } from '../../src/tools/seeded-random';
 import { entryAfter } from '../support/entries';
 import { nth } from '../support/stores';
 import { collected, ofOne, sharedType, text, updateOf } from '../support/yjs-bytes';

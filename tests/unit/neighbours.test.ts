@@ -3,7 +3,7 @@ import { MemoryInstanceBus } from '../../src/instances/memory-instance-bus';
 import { readMessage, type AwarenessState, type Member } from '../../src/live/neighbour-messages';
 import { Neighbours } from '../../src/live/neighbours';
 import { ManualClock, settle } from '../support/manual-clock';
-import { seededRandom } from '../support/random';
+import { seededRandom } from '../../src/tools/seeded-random';
 
 const INTERVAL_MS = 50;
 const BYTES_PER_SECOND = 65_536;

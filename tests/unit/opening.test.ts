@@ -34,19 +34,20 @@ beforeEach(async () => {
   rescues = 0;
 });
 
+const RECORD = {
+  sessionId: ID,
+  title: '',
+  format: 'json',
+  createdBy: 'u',
+  link: 'none',
+  createdAt: 0,
+  updatedAt: 0,
+} as const;
+
 /** A store that has a session with these entries, at epoch 1. */
 async function storeWith(entries: readonly Entry[]): Promise<OperationLog> {
   const store = new MemoryDocumentStore();
-  const record = {
-    sessionId: ID,
-    title: '',
-    format: 'json',
-    createdBy: 'u',
-    link: 'none',
-    createdAt: 0,
-    updatedAt: 0,
-  } as const;
-  await store.sessionRecords.create(record);
+  await store.sessionRecords.create(RECORD);
   await store.operationLog.openEpoch(ID, 0, 0);
   await store.operationLog.save([{ sessionId: ID, epoch: 1, entries }]);
   return store.operationLog;
@@ -96,16 +97,7 @@ describe('[ST4] opening a session', () => {
 
   test('a session that was never opened begins with epoch 1', async () => {
     const store = new MemoryDocumentStore();
-    const record = {
-      sessionId: ID,
-      title: '',
-      format: 'json',
-      createdBy: 'u',
-      link: 'none',
-      createdAt: 0,
-      updatedAt: 0,
-    } as const;
-    await store.sessionRecords.create(record);
+    await store.sessionRecords.create(RECORD);
     expect(await openSession({ ordering, olderStores, operationLog: store.operationLog }, ID)).toEqual({
       epoch: 1,
       head: GENESIS,

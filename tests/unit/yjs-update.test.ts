@@ -2,7 +2,7 @@ import * as Y from 'yjs';
 import { FlowError } from '../../src/protocol/errors';
 import { demandYjsUpdate } from '../../src/lib/yjs-update';
 import { encodeOperations } from '../../src/live/operations';
-import { seededRandom } from '../support/random';
+import { seededRandom } from '../../src/tools/seeded-random';
 import {
   all,
   any,

@@ -1,6 +1,6 @@
 import type { FlowSession } from '../../../src/client/session';
 import { eventually } from '../../support/eventually';
-import { seededRandom } from '../../support/random';
+import { seededRandom } from '../../../src/tools/seeded-random';
 import { CodeMirrorEditor } from './codemirror-editor';
 import { ProseMirrorEditor } from './prosemirror-editor';
 import { RebasingAuthor } from './rebasing-author';

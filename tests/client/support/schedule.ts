@@ -3,7 +3,7 @@ import { FlowSession } from '../../../src/client/session';
 import { StoredQueue, type QueueLocks, type QueueRecord, type QueueStorage } from '../../../src/client/stored-queue';
 import { FlowError } from '../../../src/protocol/errors';
 import { settle } from '../../support/manual-clock';
-import { seededRandom } from '../../support/random';
+import { seededRandom } from '../../../src/tools/seeded-random';
 import { SimulatedClock, SimulatedLink } from './simulated-link';
 import { SimulatedServer } from './simulated-server';
 

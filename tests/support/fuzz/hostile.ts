@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { requests, type RequestName } from '../../../src/protocol/schemas';
-import { seededRandom } from '../random';
+import { seededRandom } from '../../../src/tools/seeded-random';
 import { base64Of } from '../yjs-bytes';
 import { damaged, editing } from '../yjs-editing';
 

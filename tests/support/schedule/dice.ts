@@ -1,4 +1,4 @@
-import { seededRandom } from '../random';
+import { seededRandom } from '../../../src/tools/seeded-random';
 
 /** Chance from a seed: the same seed and purpose throw the same numbers everywhere. */
 export class Dice {

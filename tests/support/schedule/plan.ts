@@ -9,18 +9,15 @@ import type { WriterKind } from './writers';
  */
 export type Mode = 'shared' | 'process';
 
+const ON_THE_LINE = ['cut', 'stall', 'lag', 'swallow', 'away', 'reload'] as const;
+const OF_INSTANCES = ['kill', 'freeze', 'drain', 'idle'] as const;
+const OF_THE_STORE = ['refuse saves', 'stall saves', 'snapshot', 'newcomer'] as const;
+
+/** Seeds draw from these lists: another sequence is another schedule. */
 export const FAULTS = {
   shared: [
-    'cut',
-    'stall',
-    'lag',
-    'swallow',
-    'away',
-    'reload',
-    'kill',
-    'freeze',
-    'drain',
-    'idle',
+    ...ON_THE_LINE,
+    ...OF_INSTANCES,
     'lose hints',
     'double hints',
     'reorder hints',
@@ -34,28 +31,9 @@ export const FAULTS = {
     'lose replies',
     'delay requests',
     'delay replies',
-    'refuse saves',
-    'stall saves',
-    'snapshot',
-    'newcomer',
+    ...OF_THE_STORE,
   ],
-  process: [
-    'cut',
-    'stall',
-    'lag',
-    'swallow',
-    'away',
-    'reload',
-    'kill',
-    'freeze',
-    'drain',
-    'idle',
-    'take over',
-    'refuse saves',
-    'stall saves',
-    'snapshot',
-    'newcomer',
-  ],
+  process: [...ON_THE_LINE, ...OF_INSTANCES, 'take over', ...OF_THE_STORE],
 } as const;
 
 export type FaultKind = (typeof FAULTS)[Mode][number];

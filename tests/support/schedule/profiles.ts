@@ -20,6 +20,26 @@ export const HINT_TROUBLE: Profile = {
   cutCount: 1,
 };
 
+/** Batches come again, because nobody knows whether they came. */
+export const RESENDING: Profile = {
+  mode: 'shared',
+  sessions: ['json'],
+  authors: ['submits', 'submits', 'submits'],
+  faults: { 'lose replies': 2, 'lose hints': 3 },
+  faultCount: 12,
+};
+
+/** Somebody is admitted to an epoch that is over by then. */
+export const LATE_ADMISSION: Profile = {
+  ...QUIET,
+  mode: 'shared',
+  instances: 2,
+  sessions: ['json'],
+  faults: { 'late admission': 1 },
+  faultCount: 4,
+  config: { auditIntervalMs: 1_000 },
+};
+
 /** Servers die with what they have not saved. */
 export const DEATHS: Profile = {
   mode: 'process',

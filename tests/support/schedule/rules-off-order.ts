@@ -1,4 +1,4 @@
-import { DEATHS, QUIET } from './profiles';
+import { DEATHS, LATE_ADMISSION, QUIET, RESENDING } from './profiles';
 import { otherLog, otherOrdering, type RuleOff } from './rule-off';
 
 export const ORDER_RULES_OFF: readonly RuleOff[] = [
@@ -6,13 +6,7 @@ export const ORDER_RULES_OFF: readonly RuleOff[] = [
     rule: 'EO2',
     instead: 'a batch that comes again is accepted again, under the next numbers',
     breaks: ['unique'],
-    profile: {
-      mode: 'shared',
-      sessions: ['json'],
-      authors: ['submits', 'submits', 'submits'],
-      faults: { 'lose replies': 2, 'lose hints': 3 },
-      faultCount: 12,
-    },
+    profile: RESENDING,
     parts: otherOrdering((real) => ({
       async append(sessionId, submission) {
         const result = await real.append(sessionId, submission);
@@ -38,15 +32,7 @@ export const ORDER_RULES_OFF: readonly RuleOff[] = [
     rule: 'EO7',
     instead: 'appends and admissions go to whatever epoch the hot log has',
     breaks: ['unique'],
-    profile: {
-      ...QUIET,
-      mode: 'shared',
-      instances: 2,
-      sessions: ['json'],
-      faults: { 'late admission': 1 },
-      faultCount: 4,
-      config: { auditIntervalMs: 1_000 },
-    },
+    profile: LATE_ADMISSION,
     parts: otherOrdering((real) => {
       const epochNow = async (sessionId: string): Promise<number> => (await real.describe([sessionId]))[0]?.epoch ?? 0;
       return {

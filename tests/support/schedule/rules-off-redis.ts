@@ -1,4 +1,4 @@
-import { LOG_TROUBLE, QUIET } from './profiles';
+import { LATE_ADMISSION, LOG_TROUBLE, QUIET, RESENDING } from './profiles';
 import type { SourceChange } from './changed-source';
 import { DELIVERY_RULES_OFF } from './rules-off-delivery';
 import { STORE_RULES_OFF } from './rules-off-store';
@@ -18,13 +18,7 @@ const IN_SCRIPTS: readonly RedisRuleOff[] = [
     rule: 'EO2',
     instead: 'a batch that comes again is accepted again, under the next numbers',
     breaks: ['unique'],
-    profile: {
-      mode: 'shared',
-      sessions: ['json'],
-      authors: ['submits', 'submits', 'submits'],
-      faults: { 'lose replies': 2, 'lose hints': 3 },
-      faultCount: 12,
-    },
+    profile: RESENDING,
     inRedis: [
       inOrdering(
         'local clientSeq = first + count - 1\n',
@@ -43,15 +37,7 @@ const IN_SCRIPTS: readonly RedisRuleOff[] = [
     rule: 'EO7',
     instead: 'appends and admissions go to whatever epoch the hot log has',
     breaks: ['unique'],
-    profile: {
-      ...QUIET,
-      mode: 'shared',
-      instances: 2,
-      sessions: ['json'],
-      faults: { 'late admission': 1 },
-      faultCount: 4,
-      config: { auditIntervalMs: 1_000 },
-    },
+    profile: LATE_ADMISSION,
     inRedis: [
       inOrdering(
         "if meta[1] ~= epoch then return {'wrong-epoch'} end",

@@ -1,4 +1,4 @@
-/** A small seeded generator (mulberry32): the same seed gives the same schedule everywhere. */
+/** Mulberry32: small, fast, and from the same seed the same everywhere. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
