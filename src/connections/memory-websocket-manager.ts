@@ -1,5 +1,5 @@
 import type { Server, Socket } from 'socket.io';
-import { webSocketOf } from '../lib/web-socket-of';
+import { sendFrame, textFrame, webSocketOf } from '../lib/web-socket-of';
 import { JsonText } from '../protocol/json-text';
 import type { AnnouncementName, Announcements } from '../protocol/schemas';
 import type { ConnectionStats, WebSocketManager } from './websocket-manager';
@@ -91,16 +91,16 @@ export class MemoryWebSocketManager implements WebSocketManager {
   }
 
   /**
-   * One encoding for all, and no detour through what Engine.IO does for every packet of every connection: that costs more than handing
+   * One frame for all, and no detour through what Engine.IO does for every packet of every connection: that costs more than handing
    * it to the kernel. Where packets wait in Engine.IO, this one waits behind them.
    */
   #sendText(members: ReadonlySet<string>, packet: string): void {
-    const message = Buffer.from(`${ENGINE_MESSAGE}${packet}`);
+    const frame = textFrame(`${ENGINE_MESSAGE}${packet}`);
     for (const connectionId of members) {
       const conn = this.#socket(connectionId)?.conn;
       const webSocket = conn && webSocketOf(conn);
       if (!webSocket || waitingPackets(conn).length > 0) conn?.write(packet);
-      else webSocket.send(message, TEXT);
+      else sendFrame(webSocket, frame);
     }
   }
 
@@ -111,7 +111,6 @@ export class MemoryWebSocketManager implements WebSocketManager {
 
 /** Engine.IO's mark of a packet that is the application's. */
 const ENGINE_MESSAGE = '4';
-const TEXT = { binary: false } as const;
 
 /** What Engine.IO queues while the transport writes, and what the WebSocket has not handed to the kernel yet. */
 function backlogOf({ conn }: Socket): number {
@@ -121,9 +120,8 @@ function backlogOf({ conn }: Socket): number {
 }
 
 /** It isn't in Engine.IO's types. */
-function waitingPackets(conn: Socket['conn']): readonly unknown[] {
-  const queued: unknown = Reflect.get(conn, 'writeBuffer');
-  return Array.isArray(queued) ? queued : [];
+function waitingPackets(conn: object): readonly unknown[] {
+  return 'writeBuffer' in conn && Array.isArray(conn.writeBuffer) ? conn.writeBuffer : [];
 }
 
 function lengthOf(packet: unknown): number {

@@ -1,10 +1,11 @@
+import { z } from 'zod';
 import type { WebSocketManager } from '../connections/websocket-manager';
 import { BatchesUnderWay } from '../live/batches-under-way';
 import { announcements, type Acknowledgement } from '../protocol/schemas';
 import type { Connection, Handler } from './connection';
 
 /** Where the answer to a submit goes, also of one that is otherwise malformed. */
-const addressOf = announcements['operation:answer'].pick({ sessionId: true, ref: true }).strip();
+const addressOf = z.compile(announcements['operation:answer'].pick({ sessionId: true, ref: true }).strip());
 
 /** operation:submit, operation:catch-up. */
 export function serveOperations(

@@ -163,7 +163,8 @@ function putStretch({ entries }: Tables, history: number, stretch: readonly Entr
 
 function* entriesOf(lastSeq: number, [epoch, firstPrevTag, tuples]: StretchRow): Generator<Entry> {
   let prevTag = firstPrevTag;
-  let seq = lastSeq;
+  // Keys come as floating-point numbers. With one in its `seq` an entry has another hidden class, and from then on V8 converts every new entry.
+  let seq = Math.trunc(lastSeq);
   for (const [count] of tuples) seq -= count;
   for (const [count, tag, clientId, clientSeq, userId, at, operations] of tuples) {
     seq += count;
