@@ -53,7 +53,7 @@ async function buildWeb(outDir) {
 function headOf(name, metafile) {
   const page = outputOf(`src/web/${name}/main.ts`, metafile);
   const theme = outputOf(`src/web/${THEME}.ts`, metafile);
-  const imported = page.imports.filter(({ kind }) => kind === 'import-statement').map(({ path: file }) => file);
+  const imported = importsOf(page.file, metafile);
   return [
     '<meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -65,6 +65,14 @@ function headOf(name, metafile) {
     ...imported.map((file) => `<link rel="modulepreload" href="${urlOf(file)}">`),
     `<script type="module" src="${urlOf(page.file)}"></script>`,
   ].join('\n');
+}
+
+/** Everything a script needs, also what it asks for later: the browser fetches it at once. @param {string} file @param {esbuild.Metafile} metafile */
+function importsOf(file, { outputs }) {
+  const found = new Set([file]);
+  for (const each of found) for (const { path: imported } of outputs[each]?.imports ?? []) found.add(imported);
+  found.delete(file);
+  return [...found];
 }
 
 /** @param {string} source @param {esbuild.Metafile} metafile */

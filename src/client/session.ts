@@ -199,6 +199,8 @@ export class FlowSession {
   /** Joins, and stays joined until `leave` or `close`. Resolves when caught up, rejects when that is refused, or given up. */
   async join(): Promise<void> {
     const departures = this.#departures;
+    // The connection opens while a stored queue is read.
+    if (this.#membership.phase.kind !== 'closed') this.#options.connection.connect();
     await this.#holding.restore(() => this.#dispatch.pump());
     this.#demandNotClosed();
     if (departures !== this.#departures) throw leftError();

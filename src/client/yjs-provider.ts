@@ -77,6 +77,8 @@ export class FlowYjsProvider<Presence extends Awareness | null = Awareness> {
   #isDividing = false;
   /** What the server is known to have, while it is unclear whether it has everything we have. */
   #known: YjsKnowledge | null = null;
+  /** What the document begins with. It waits for what was told with it: see `#apply`. */
+  #snapshot: string | null = null;
   /** Changes of others that a fork took back and that have not come again. */
   #lost = new Set<string>();
   #hasCaughtUp = false;
@@ -187,11 +189,17 @@ export class FlowYjsProvider<Presence extends Awareness | null = Awareness> {
 
   #listen(): Array<() => void> {
     const { doc, session } = this;
-    const onUpdate = (update: Uint8Array, origin: unknown): void => this.#onLocalUpdate(update, origin);
+    const onUpdate = (update: Uint8Array): void => this.#onLocalUpdate(update);
     const onDestroy = (): void => this.destroy();
-    doc.on('update', onUpdate);
+    // Yjs encodes a change anew for whoever listens now. Of what came from the server, which may be a whole document, nobody here needs that.
+    const onCleanup = ({ origin }: Y.Transaction): void => {
+      if (origin === this || this.#isDestroyed) doc.off('update', onUpdate);
+      else doc.on('update', onUpdate);
+    };
+    doc.on('afterTransactionCleanup', onCleanup);
     doc.on('destroy', onDestroy);
     return [
+      () => doc.off('afterTransactionCleanup', onCleanup),
       () => doc.off('update', onUpdate),
       () => doc.off('destroy', onDestroy),
       session.on('status', (status) => this.#onStatus(status)),
@@ -208,8 +216,7 @@ export class FlowYjsProvider<Presence extends Awareness | null = Awareness> {
 
   // ————— ours
 
-  #onLocalUpdate(update: Uint8Array, origin: unknown): void {
-    if (origin === this) return;
+  #onLocalUpdate(update: Uint8Array): void {
     this.#updates.push(update);
     this.#flushSoon();
     this.#tellUnsaved();
@@ -288,12 +295,16 @@ export class FlowYjsProvider<Presence extends Awareness | null = Awareness> {
   }
 
   #onReset({ snapshot, stateVector }: SessionEvents['reset']): void {
-    const payload = typeof snapshot?.payload === 'string' ? fromBase64(snapshot.payload) : null;
+    this.#snapshot = typeof snapshot?.payload === 'string' ? snapshot.payload : null;
     this.#lost.clear();
     this.#known = isEmpty(this.doc)
       ? null
-      : new YjsKnowledge(payload, stateVector === null ? null : fromBase64(stateVector));
-    if (payload) Y.applyUpdate(this.doc, payload, this);
+      : new YjsKnowledge(
+          this.#snapshot === null ? null : fromBase64(this.#snapshot),
+          stateVector === null ? null : fromBase64(stateVector),
+        );
+    // Where nothing was told with it.
+    queueMicrotask(() => this.#apply([]));
   }
 
   /** A Yjs document has nothing to undo; what others wrote must only not be forgotten with them. */
@@ -304,13 +315,18 @@ export class FlowYjsProvider<Presence extends Awareness | null = Awareness> {
     }
   }
 
+  /**
+   * One transaction, so that an editor redraws once however much has come. Together with the snapshot, because Yjs joins at the end of a
+   * transaction what the next one would have to cut again, which in a long document takes longer than everything else.
+   */
   #apply(operations: readonly unknown[]): void {
-    if (operations.length === 0) return;
-    // One transaction, so that an editor redraws once however much has come.
+    const all = this.#snapshot === null ? operations : [this.#snapshot, ...operations];
+    this.#snapshot = null;
+    if (all.length === 0 || this.#isDestroyed) return;
     Y.transact(
       this.doc,
       () => {
-        for (const operation of operations) this.#applyOne(operation);
+        for (const operation of all) this.#applyOne(operation);
       },
       this,
       false,
@@ -329,6 +345,7 @@ export class FlowYjsProvider<Presence extends Awareness | null = Awareness> {
   // ————— what the server lacks
 
   #onCaughtUp(): void {
+    this.#apply([]);
     const isFirst = !this.#hasCaughtUp;
     this.#hasCaughtUp = true;
     this.#setSynced(true);

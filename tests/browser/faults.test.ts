@@ -1,5 +1,6 @@
+import { eventually } from '../support/eventually';
 import { RedisServer } from '../support/redis-server';
-import { portToComeBackTo } from '../support/server-process';
+import { brokenServer, portToComeBackTo } from '../support/server-process';
 import { converged, EditorWindow } from './support/editor-window';
 import { browserTests } from './support/setup';
 
@@ -48,6 +49,35 @@ test('a server that is killed while somebody types loses nothing, and the status
   const since = statuses.slice(statuses.indexOf('offline')).filter((status) => status !== 'reconnecting');
   expect([since[0], ...since.slice(-2)]).toEqual(['offline', 'saving', 'saved']);
   expect(new Set(statuses)).toEqual(new Set(['opening', 'saved', 'saving', 'offline', 'reconnecting']));
+});
+
+/** Nobody has the text in a window when the server dies: it must have been where the status said. */
+async function textAfterTheWindowAndTheServer(command?: readonly string[]): Promise<string> {
+  const documents = await processes.directory();
+  const server = await processes.startServer({ documents, ...(command ? { command } : {}) });
+  const ann = await browsing.named('Ann');
+  const window = await EditorWindow.create(ann, server.url, 'Ann');
+  await window.type('kept');
+  await window.shows('saved');
+  const { sessionId } = window;
+  await window.page.close();
+  await server.end('SIGKILL');
+  const { url } = await processes.startServer({ documents });
+  const page = await ann.newPage();
+  await page.goto(`${url}/s/${sessionId}`);
+  const again = new EditorWindow(page);
+  await eventually('an answer', async () =>
+    expect((await again.status()) === 'saved' || (await page.getByText('no such document').isVisible())).toBe(true),
+  );
+  return (await page.locator('.cm-line').count()) > 0 ? again.text() : '';
+}
+
+test('what the status calls saved is there after the window was closed and the server killed', async () => {
+  expect(await textAfterTheWindowAndTheServer()).toBe('kept');
+});
+
+test('a server that says saved too early is found out by that', async () => {
+  expect(await textAfterTheWindowAndTheServer(brokenServer('saved-before-the-commit'))).toBe('');
 });
 
 test('two instances behind different ports show one document', async () => {

@@ -1,3 +1,4 @@
+import { eventually } from '../support/eventually';
 import { browserTests } from './support/setup';
 
 const { browsing, url } = browserTests();
@@ -38,4 +39,15 @@ test('a window that breaks the content policy fails its test', async () => {
     document.body.append(Object.assign(document.createElement('script'), { textContent: 'void 0' })),
   );
   expect(browsing.takeComplaints()).toEqual([expect.stringContaining('Content Security Policy')]);
+});
+
+test.each([
+  ['writes an error to the console', "console.error('something is wrong')", 'something is wrong'],
+  ['throws', "setTimeout(() => { throw new Error('nobody caught this'); })", 'nobody caught this'],
+])('a window that %s fails its test', async (_what, script, complaint) => {
+  const page = await (await browsing.person()).newPage();
+  await page.goto(url());
+  await page.evaluate(script);
+  await eventually('a complaint', () => browsing.complaints.length > 0);
+  expect(browsing.takeComplaints()).toEqual([expect.stringContaining(complaint)]);
 });

@@ -32,6 +32,19 @@ const textOf = ({ doc }: AnyProvider): Y.Text => doc.getText('content');
 
 const isSettled = (provider: AnyProvider): boolean => provider.synced && provider.unsaved === 0;
 
+/** Somebody has written so much into it that there is a snapshot: more than the server keeps without folding it (500 entries). */
+async function folded(sessionId: string): Promise<AnyProvider> {
+  const author = provide(sessionId);
+  await eventually('synced', () => author.synced);
+  for (let index = 0; index < 600; index += 1) {
+    textOf(author).insert(0, 'x');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await untilEqual(author);
+  await eventually('a snapshot', async () => (await world().documents.snapshots.latest(sessionId)) !== null);
+  return author;
+}
+
 async function untilEqual(...all: AnyProvider[]): Promise<void> {
   await eventually('everything saved', () => all.every(isSettled));
   await eventually('equal documents', () => new Set(all.map((provider) => textOf(provider).toJSON())).size === 1);
@@ -164,15 +177,7 @@ describe('a Yjs provider', () => {
 
   test('[CL2] a join to a folded document fetches only what is lacking, and sends only what the server lacks', async () => {
     const { sessionId } = await world().createSession('yjs');
-    const first = provide(sessionId);
-    await eventually('synced', () => first.synced);
-    // More than the server keeps without folding it (500 entries).
-    for (let index = 0; index < 600; index += 1) {
-      textOf(first).insert(0, 'x');
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    await untilEqual(first);
-    await eventually('a snapshot', async () => (await world().documents.snapshots.latest(sessionId)) !== null);
+    const first = await folded(sessionId);
     const doc = new Y.Doc();
     Y.applyUpdate(doc, Y.encodeStateAsUpdate(first.doc));
     doc.getText('content').insert(0, 'mine ');
@@ -186,6 +191,41 @@ describe('a Yjs provider', () => {
     // A whole snapshot has the 600 letters in it.
     expect(resets[0]).toBeLessThan(100);
     expect(await world().history(sessionId)).toHaveLength(601);
+  });
+
+  test('a snapshot and what was written after it come as one transaction', async () => {
+    const { sessionId } = await world().createSession('yjs');
+    const first = await folded(sessionId);
+    textOf(first).insert(0, 'more ');
+    await untilEqual(first);
+    const second = provide(sessionId, { connect: false });
+    const told: unknown[] = [];
+    second.session.on('reset', ({ snapshot }) => told.push(snapshot !== null));
+    second.session.on('entries', () => told.push('entries'));
+    second.doc.on('afterTransaction', () => told.push(textOf(second).toJSON()));
+    second.connect();
+    await eventually('synced', () => second.synced);
+    expect(told).toEqual([true, `more ${'x'.repeat(600)}`, 'entries']);
+  });
+
+  test('what came is not encoded once more, and what an observer writes in answer to it is sent', async () => {
+    const { sessionId } = await world().createSession('yjs');
+    const one = provide(sessionId);
+    const other = provide(sessionId);
+    await eventually('both synced', () => one.synced && other.synced);
+    const transactions: unknown[] = [];
+    // Yjs encodes what it tells next, if anybody listens.
+    other.doc.on('afterTransactionCleanup', ({ origin }, { _observers }) =>
+      transactions.push([origin === other ? 'theirs' : 'ours', _observers.has('update')]),
+    );
+    const answered = other.doc.getMap('answers');
+    textOf(other).observe((_event, { origin }) => origin === other && answered.set('seen', true));
+    textOf(one).insert(0, 'x');
+    await eventually('the answer', () => one.doc.getMap('answers').get('seen') === true);
+    expect(transactions).toEqual([
+      ['theirs', false],
+      ['ours', true],
+    ]);
   });
 
   test('[CL2] what somebody wrote who is gone is saved by those who saw it, though the server died with it', async () => {

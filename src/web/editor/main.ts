@@ -15,7 +15,7 @@ import { colourOf, showPeople } from './people';
 import { openShareDialog } from './share';
 import { StatusLine } from './status-line';
 import { statusText } from './status-text';
-import { createTextEditor } from './text-editor';
+import type * as TextEditing from './text-editor';
 import { TitleField } from './title-field';
 
 /** The shared text in the document, by the name most editors use. */
@@ -48,34 +48,54 @@ function edit(sessionId: string, identity: Identity): void {
   const doc = new Y.Doc();
   const text = doc.getText(FIELD);
   const provider = new FlowYjsProvider(client, sessionId, doc);
+  // The larger half of the script runs while the document, which has just been asked for, is on its way.
+  let loading: Promise<typeof TextEditing> | null = null;
+  const load = (): Promise<typeof TextEditing> => (loading ??= import('./text-editor'));
+  client.on('status', ({ state }) => {
+    if (state === 'connected') load().catch(() => {});
+  });
   const { session, awareness } = provider;
   if (!awareness) throw new Error('A provider that was given no awareness makes one.');
   awareness.setLocalStateField('user', { name: identity.name, color: colourOf(identity.name) });
 
-  const editor = createTextEditor({ parent: byId('text', HTMLElement), text, awareness, nonce: settings.nonce });
   const status = new StatusLine(byId('status', HTMLElement), byId('announcement', HTMLElement));
   const notice = new Notice(byId('notice', HTMLElement));
   const title = new TitleField(byId('title', HTMLInputElement), async (chosen) => {
     await new Api(() => token).rename(sessionId, chosen);
   });
-  let wasOpen = false;
+  let editor: TextEditing.TextEditor | null = null;
+  let wasSynced = false;
   let isFull = false;
   let isStored = storage !== undefined;
 
-  const show = (): void => {
-    status.show(statusText(session.status, wasOpen));
+  /** Made of what is there already, which takes half the time of putting a document into an empty one. */
+  const showText = async (): Promise<void> => {
+    try {
+      const { createTextEditor } = await load();
+      editor ??= createTextEditor({ parent: byId('text', HTMLElement), text, awareness, nonce: settings.nonce });
+      showStatus();
+    } catch {
+      showNothing('The editor could not be loaded. Load this page again.');
+    }
+  };
+  const showStatus = (): void => {
+    const { state } = session.status;
+    const isOpen = wasSynced && editor !== null;
+    status.show(statusText(session.status, isOpen));
     // What is written before the document is there, would be written without seeing it.
-    const isWritable = wasOpen && !isFull && !session.isReadOnly && session.status.state !== 'refused';
-    editor.setReadOnly(!isWritable);
-    title.setEditable(wasOpen && !session.isReadOnly);
+    const isWritable = isOpen && !isFull && !session.isReadOnly && state !== 'refused';
+    editor?.setReadOnly(!isWritable);
+    title.setEditable(wasSynced && !session.isReadOnly);
+    // What was kept here of an earlier day.
+    if (!editor && text.length > 0 && (state === 'offline' || state === 'refused')) void showText();
   };
   const takeTitle = (): void => {
     if (!session.info) return;
     title.show(session.info.title);
     noteVisit(session.info);
   };
-  session.on('status', show);
-  session.on('role', show);
+  session.on('status', showStatus);
+  session.on('role', showStatus);
   session.on('renamed', takeTitle);
   session.on('storage-failed', () => {
     isStored = false;
@@ -88,15 +108,14 @@ function edit(sessionId: string, identity: Identity): void {
         'No more edits can be kept here until the server takes some. The document can be written in again then.',
       );
     else notice.hide();
-    show();
+    showStatus();
   });
   provider.on('sync', (isSynced) => {
     if (!isSynced) return;
-    const isFirst = !wasOpen;
-    wasOpen = true;
     takeTitle();
-    show();
-    if (isFirst && !session.isReadOnly) editor.view.focus();
+    if (wasSynced) return showStatus();
+    wasSynced = true;
+    void showText().then(() => session.isReadOnly || editor?.view.focus());
   });
   provider.on('refused', (reason) => void onRefused(reason));
 
@@ -110,7 +129,7 @@ function edit(sessionId: string, identity: Identity): void {
       return;
     }
     if (reason.code === 'SESSION_NOT_FOUND') forgetVisit(sessionId);
-    if (text.length === 0 && !wasOpen) showNothing(whyNot(reason));
+    if (text.length === 0 && !wasSynced) showNothing(whyNot(reason));
     else if (!session.isReadOnly)
       notice.show(`${whyNot(reason)} What is written here is kept as long as this tab is open.`, {
         label: 'Download the text',
@@ -129,7 +148,7 @@ function edit(sessionId: string, identity: Identity): void {
   }
   awareness.on('change', showWho);
   showWho();
-  show();
+  showStatus();
   byId('share', HTMLButtonElement).addEventListener('click', () => openShareDialog(session));
   window.addEventListener('beforeunload', (event) => {
     if (provider.unsaved > 0 && !isStored) event.preventDefault();

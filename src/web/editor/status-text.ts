@@ -6,21 +6,21 @@ export interface StatusText {
   readonly kind: 'good' | 'busy' | 'warn' | 'bad';
 }
 
-/** The truth in a few words. `wasOpen`: the document was here before, so that to connect is to come back. */
-export function statusText(status: SessionStatus, wasOpen: boolean): StatusText {
+const OPENING: StatusText = { text: 'opening', kind: 'busy' };
+
+/** The truth in a few words. `isOpen`: the document is shown, so that to connect is to come back. */
+export function statusText(status: SessionStatus, isOpen: boolean): StatusText {
   switch (status.state) {
     case 'idle':
-      return { text: 'opening', kind: 'busy' };
-    case 'connecting': {
-      const kept = status.unsent + status.ordered;
-      return { text: wasOpen ? withKept('reconnecting', kept) : 'opening', kind: 'busy' };
-    }
+      return OPENING;
+    case 'connecting':
+      return isOpen ? { text: withKept('reconnecting', status.unsent + status.ordered), kind: 'busy' } : OPENING;
     case 'synced':
-      return { text: 'saved', kind: 'good' };
+      return isOpen ? { text: 'saved', kind: 'good' } : OPENING;
     case 'read-only':
-      return { text: 'read only', kind: 'busy' };
+      return isOpen ? { text: 'read only', kind: 'busy' } : OPENING;
     case 'saving':
-      return { text: `saving ${status.unsent + status.ordered}`, kind: 'busy' };
+      return isOpen ? { text: `saving ${status.unsent + status.ordered}`, kind: 'busy' } : OPENING;
     case 'offline':
       return { text: withKept('offline', status.unsent + status.ordered), kind: 'warn' };
     case 'refused':

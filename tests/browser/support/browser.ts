@@ -57,6 +57,10 @@ export class Browsing {
     return context;
   }
 
+  get complaints(): readonly string[] {
+    return this.#complaints;
+  }
+
   /** What windows have complained of since the last call: errors on the console, thrown ones, breaches of the content policy. */
   takeComplaints(): string[] {
     return this.#complaints.splice(0);
