@@ -5,7 +5,7 @@ import { FlowClient } from '../../src/client/flow-client';
 import { FlowYjsProvider } from '../../src/client/yjs-provider';
 import { stats } from '../../src/http/schemas';
 import { eventually } from '../support/eventually';
-import { seededRandom } from '../support/random';
+import { seededRandom } from '../../src/tools/seeded-random';
 import { ask, ROOT } from '../support/server-process';
 import { browserTests } from './support/setup';
 
