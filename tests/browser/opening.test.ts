@@ -13,8 +13,8 @@ const { browsing, processes } = browserTests();
 
 const EDITS = 260_000;
 const MAX_TIMES_YJS = 3;
-/** The best of up to so many, until it is good enough: what else the machine does makes a time longer, never shorter. */
-const MOST_ATTEMPTS = 12;
+/** Each is held against a load by Yjs just before it; the median of these ratios counts, because the machine has other things to do. */
+const ATTEMPTS = 5;
 const FIRST_LINE = 'The first line in sight.';
 
 /** Bursts of typing at random places, some of it taken away again, as one update: nobody's text, but as many parts as a long one has. */
@@ -47,42 +47,30 @@ test('a document of 260,000 edits shows its text within three times what Yjs nee
   const bundle = await yjsForBrowsers();
   const ann = await browsing.named('Ann');
 
-  const yjs = new Fastest();
-  const opened = new Fastest();
-  const worked = new Fastest();
-  let phases = '';
-  const isGoodEnough = (): boolean =>
-    opened.ms < MAX_TIMES_YJS * yjs.ms && worked.ms < MAX_TIMES_YJS * yjs.ms && Number.isFinite(yjs.ms);
-  for (let attempt = 0; attempt < MOST_ATTEMPTS && !isGoodEnough(); attempt += 1) {
-    yjs.take(await msOfYjs(await ann.newPage(), bundle, update));
+  const yjsMs: number[] = [];
+  const attempts: Opened[] = [];
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    yjsMs.push(await msOfYjs(await ann.newPage(), bundle, update));
     const page = await ann.newPage();
-    const shown = await open(page, `${url}/s/${sessionId}`);
-    worked.take(shown.workMs);
-    if (opened.take(shown.at.shown - shown.at.asked)) phases = wordsFor(shown.at);
+    attempts.push(await open(page, `${url}/s/${sessionId}`));
     await page.close();
   }
+  const timesYjs = (msOf: (opened: Opened) => number): number =>
+    median(attempts.map((opened, attempt) => msOf(opened) / (yjsMs[attempt] ?? Number.NaN)));
+  const opening = timesYjs(({ at }) => at.shown - at.asked);
+  const work = timesYjs(({ workMs }) => workMs);
+  const whole = timesYjs(({ at }) => at.shown);
+  const phase = (name: keyof Phases): string => `${name} ${median(attempts.map(({ at }) => at[name])).toFixed(0)} ms`;
   console.info(
-    `Yjs: ${yjs.words}; from asking for the document to its text: ${opened.words}; all work of the page: ${worked.words}. ` +
-      `Since the navigation began: ${phases}.`,
+    `Yjs needs ${median(yjsMs).toFixed(0)} ms. Times that: opening ${opening.toFixed(1)}, all work of the page ${work.toFixed(1)}, ` +
+      `from the begin of the navigation ${whole.toFixed(1)} (${PHASES.map(phase).join(', ')}).`,
   );
-  expect(opened.ms).toBeLessThan(MAX_TIMES_YJS * yjs.ms);
-  expect(worked.ms).toBeLessThan(MAX_TIMES_YJS * yjs.ms);
+  expect(opening).toBeLessThan(MAX_TIMES_YJS);
+  expect(work).toBeLessThan(MAX_TIMES_YJS);
 }, 180_000);
 
-class Fastest {
-  ms = Number.POSITIVE_INFINITY;
-
-  /** Whether it is the fastest. */
-  take(ms: number): boolean {
-    const isFastest = ms < this.ms;
-    if (isFastest) this.ms = ms;
-    return isFastest;
-  }
-
-  get words(): string {
-    return `${this.ms.toFixed(0)} ms`;
-  }
-}
+const median = (values: readonly number[]): number =>
+  [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 /** A document that holds the update, and that nobody has open any more. */
 async function written(url: string, update: Uint8Array): Promise<string> {
@@ -106,19 +94,17 @@ async function written(url: string, update: Uint8Array): Promise<string> {
   return sessionId;
 }
 
+const PHASES = ['running', 'asked', 'received', 'shown'] as const;
 /** Milliseconds since the navigation began. */
-interface Phases {
-  readonly running: number;
-  readonly asked: number;
-  readonly received: number;
-  readonly shown: number;
+type Phases = Readonly<Record<(typeof PHASES)[number], number>>;
+
+interface Opened {
+  readonly at: Phases;
+  /** What the page's main thread had to do until the text was shown, without waiting. */
+  readonly workMs: number;
 }
 
-const wordsFor = ({ running, asked, received, shown }: Phases): string =>
-  `script runs ${running.toFixed(0)} ms, asked ${asked.toFixed(0)} ms, received ${received.toFixed(0)} ms, shown ${shown.toFixed(0)} ms`;
-
-/** Opens the document; `workMs` is what the page's main thread had to do until the text was shown, without waiting. */
-async function open(page: Page, address: string): Promise<{ at: Phases; workMs: number }> {
+async function open(page: Page, address: string): Promise<Opened> {
   await page.addInitScript(notePhases, FIRST_LINE);
   const devTools = await page.context().newCDPSession(page);
   await devTools.send('Performance.enable', { timeDomain: 'threadTicks' });

@@ -68,7 +68,7 @@ function edit(sessionId: string, identity: Identity): void {
   let isFull = false;
   let isStored = storage !== undefined;
 
-  /** Made of what is there already, which takes half the time of putting a document into an empty one. */
+  /** Made of what is there already, which takes less time than putting a document into an empty one. */
   const showText = async (): Promise<void> => {
     try {
       const { createTextEditor } = await load();
