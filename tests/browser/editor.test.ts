@@ -1,3 +1,6 @@
+import * as Y from 'yjs';
+import { FlowClient } from '../../src/client/flow-client';
+import { FlowYjsProvider } from '../../src/client/yjs-provider';
 import { eventually } from '../support/eventually';
 import { EditorWindow, converged } from './support/editor-window';
 import { browserTests } from './support/setup';
@@ -21,18 +24,28 @@ test('a text of 200,000 characters is pasted, saved and shown to the others', as
   const [ann, ben] = await two();
   const text = Array.from({ length: 4_000 }, (_, line) => `Line ${line} `.padEnd(49, '-')).join('\n');
   expect(text.length).toBeGreaterThanOrEqual(199_999);
-  await ann.toEnd();
-  await ann.page.evaluate((pasted) => {
-    const clipboardData = new DataTransfer();
-    clipboardData.setData('text/plain', pasted);
-    document.activeElement?.dispatchEvent(
-      new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }),
-    );
-  }, text);
+  await paste(ann, text);
   await ann.shows('saved');
   await ben.toEnd();
   await expect(documentText(ann)).resolves.toBe(text);
   await ben.page.getByText('Line 3999').waitFor();
+});
+
+test('a text with line ends of another system stays as it was, and what is written goes where it was written', async () => {
+  const ann = await EditorWindow.create(await browsing.named('Ann'), url(), 'Ann');
+  const client = new FlowClient({ url: url(), token: 'Ann' });
+  const provider = new FlowYjsProvider(client, ann.sessionId, new Y.Doc());
+  await provider.session.join();
+  provider.doc.getText('content').insert(0, 'one\r\ntwo\r\nthree');
+  await provider.whenSaved();
+  provider.destroy();
+  client.close();
+  await ann.page.getByText('three').waitFor();
+  await ann.type('!');
+  await ann.shows('saved');
+  await expect(documentText(ann)).resolves.toBe('one\r\ntwo\r\nthree!');
+  await paste(ann, '\r\nfour\r\n');
+  await eventually('it is saved', async () => expect(await documentText(ann)).toBe('one\r\ntwo\r\nthree!\nfour\n'));
 });
 
 test('emoji and right-to-left text arrive as they were typed, and each line runs in its own direction', async () => {
@@ -139,4 +152,16 @@ test('a link that only lets people read shows what is written and takes nothing'
 async function documentText(window: EditorWindow): Promise<string> {
   const { origin } = new URL(window.address);
   return (await fetch(`${origin}/api/sessions/${window.sessionId}/document?as=text`)).text();
+}
+
+/** At the end of the text. */
+async function paste(window: EditorWindow, text: string): Promise<void> {
+  await window.toEnd();
+  await window.page.evaluate((pasted) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData('text/plain', pasted);
+    document.activeElement?.dispatchEvent(
+      new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }),
+    );
+  }, text);
 }

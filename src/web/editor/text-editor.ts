@@ -45,6 +45,7 @@ export function createTextEditor({ parent, text, awareness, nonce }: TextEditorO
       extensions: [
         EditorView.cspNonce.of(nonce),
         EditorView.lineWrapping,
+        onlyNewlines,
         EditorView.contentAttributes.of({ 'aria-label': 'Text', spellcheck: 'true', autocapitalize: 'sentences' }),
         EditorView.perLineTextDirection.of(true),
         access.of(accessOf(true)),
@@ -66,6 +67,15 @@ export function createTextEditor({ parent, text, awareness, nonce }: TextEditorO
     },
   };
 }
+
+/**
+ * CodeMirror counts any end of a line as one character, and Yjs one that other programs wrote as `\r\n` as two: positions would drift apart.
+ * So only a newline ends a line, whatever else is in the text stays there as a character, and what is pasted brings newlines.
+ */
+const onlyNewlines: Extension = [
+  EditorState.lineSeparator.of('\n'),
+  EditorView.clipboardInputFilter.of((pasted) => pasted.replaceAll(/\r\n?/g, '\n')),
+];
 
 /** What cannot be written in can still be focused and selected with the keyboard. */
 const accessOf = (isReadOnly: boolean): Extension => [
