@@ -18,5 +18,5 @@ module.exports = {
   // Those that are published as ES modules only.
   transformIgnorePatterns: ['/node_modules/(?!(jose)/)'],
   // A suite that starts servers needs more than jest's 5 s when the machine has two busy cores.
-  testTimeout: 30_000,
+  testTimeout: 60_000,
 };
