@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { transformSync } from '@swc/core';
 
@@ -96,7 +96,9 @@ function fileWith({ folder, find }: SourceChange): string {
 
 function resolve(from: string, name: string): string {
   const base = path.resolve(path.dirname(from), name);
-  const found = [`${base}.ts`, base].find((candidate) => existsSync(candidate));
+  const found = [`${base}.ts`, path.join(base, 'index.ts'), base].find(isFile);
   if (!found) throw new Error(`${from} requires ${name}, which is not there`);
   return found;
 }
+
+const isFile = (candidate: string): boolean => existsSync(candidate) && statSync(candidate).isFile();
