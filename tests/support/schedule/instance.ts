@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { callerLimitNames } from '../../../config/schema';
 import type { SettingValues } from '../../../config/setting-values';
 import type { createFlow, Flow, FlowHooks } from '../../../src/flow';
 import type { Logger } from '../../../src/lib/logger';
@@ -18,6 +19,9 @@ export interface InstanceOptions {
   readonly hooks: FlowHooks;
   readonly log: Logger;
 }
+
+/** Whoever looks into a server from outside asks far more often than people do, and would be cut off for it. */
+const NO_LIMITS: SettingValues = Object.fromEntries(callerLimitNames.map((name) => [name, 0]));
 
 /** One server of a schedule: started, drained, or killed so that nothing of it has any effect afterwards. */
 export class Instance {
@@ -37,7 +41,7 @@ export class Instance {
     });
     this.#flow = createFlow({
       httpServer: this.#http,
-      config: { ...config, instanceId: name },
+      config: { ...NO_LIMITS, ...config, instanceId: name },
       store,
       ordering,
       hooks,

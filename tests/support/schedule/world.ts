@@ -17,6 +17,7 @@ import { Instance } from './instance';
 import { noOrderingFaults, OrderingView, type OrderingFaults } from './ordering-view';
 import type { Plan } from './plan';
 import { SavedLedger } from './saved-ledger';
+import { elapsed } from './pipe';
 import { Severance } from './severance';
 import { noStoreFaults, storeView, type StoreFaults } from './store-view';
 import { TcpProxy } from './tcp-proxy';
@@ -204,24 +205,25 @@ export class World {
         }
       },
     });
-    const instance = new Instance({
-      name,
-      createFlow: parts.createFlow,
-      config: { ...config, flowSecret: SECRET },
-      store: parts.store(store),
-      ordering,
-      severance,
-      log: trace.logger(name),
-      hooks: {
-        onSessionOpened: ({ sessionId }) => {
-          if (!severance.isSevered) slot.open.add(sessionId);
+    const make = (): Instance =>
+      new Instance({
+        name,
+        createFlow: parts.createFlow,
+        config: { ...config, flowSecret: SECRET },
+        store: parts.store(store),
+        ordering,
+        severance,
+        log: trace.logger(name),
+        hooks: {
+          onSessionOpened: ({ sessionId }) => {
+            if (!severance.isSevered) slot.open.add(sessionId);
+          },
+          onSaved: ({ sessionId, seq, tag }) => {
+            if (!severance.isSevered) this.session(sessionId).ledger.reported({ seq, tag }, name);
+          },
         },
-        onSaved: ({ sessionId, seq, tag }) => {
-          if (!severance.isSevered) this.session(sessionId).ledger.reported({ seq, tag }, name);
-        },
-      },
-    });
-    await instance.start();
+      });
+    const instance = await startAtLast(make, severance);
     slot.instance = instance;
     for (const probe of slot.probes) if (probed.includes(probe.sessionId)) probe.attach(instance.port);
     return instance;
@@ -385,3 +387,22 @@ export class World {
     }
   }
 }
+
+const RESTART_MS = 20;
+
+/** A server that finds the store refusing ends, and whatever watches over processes starts another one. */
+async function startAtLast(make: () => Instance, severance: Severance): Promise<Instance> {
+  for (;;) {
+    const instance = make();
+    try {
+      await instance.start();
+      return instance;
+    } catch (fault) {
+      if (severance.isSevered || codeOf(fault) !== 'STORE_UNAVAILABLE') throw fault;
+      await elapsed(RESTART_MS);
+    }
+  }
+}
+
+/** Not by its class: a server with changed source has one of its own. */
+const codeOf = (fault: unknown): unknown => (fault instanceof Error && 'code' in fault ? fault.code : undefined);
