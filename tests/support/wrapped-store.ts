@@ -36,6 +36,10 @@ export class WrappedStore implements DocumentStore {
     };
   }
 
+  trouble(): string | null {
+    return this.#inner.trouble?.() ?? null;
+  }
+
   start(): Promise<void> {
     return this.#inner.start();
   }
