@@ -1,5 +1,5 @@
 import type { RuleInScene } from './scene';
-import { NO_AUDIT, NOWHERE } from './stage';
+import { NO_AUDIT, NOWHERE, STEADY_SAVER } from './stage';
 
 export const SAVING_SCENES: readonly RuleInScene[] = [
   {
@@ -77,6 +77,7 @@ export const SAVING_SCENES: readonly RuleInScene[] = [
     rule: 'SV2',
     instead: 'the hot log is trimmed beyond what is saved',
     breaks: 'saved',
+    staging: { near: STEADY_SAVER },
     off: () => ({
       changes: [
         {
@@ -105,7 +106,7 @@ export const SAVING_SCENES: readonly RuleInScene[] = [
     rule: 'SV3',
     instead: 'news about saved is believed whatever the own tail has there',
     breaks: 'saved',
-    staging: { far: NO_AUDIT },
+    staging: { near: STEADY_SAVER, far: NO_AUDIT },
     off: () => ({
       changes: [
         { folder: 'src/live', find: "    if (own === null) return 'no news';\n", replace: '' },
